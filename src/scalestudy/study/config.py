@@ -1,0 +1,393 @@
+"""One YAML file -> a validated `Study`. Everything that a study may say is declared here.
+
+The models generate `config/study.schema.json` (editors check a study with it); a test fails when they drift.
+"""
+
+import difflib
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from scalestudy.errors import UserError
+from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.parse import parse_boolean, parse_number
+from scalestudy.study.runs import Integer, RunSettings
+
+CONFIG_FOLDER = Path("config")
+SCHEMA_FILE = CONFIG_FOLDER / "study.schema.json"
+
+# What an upstream stage takes from the study's run, so that its checkpoint fits: not its own to set.
+_SET_BY_THE_RUN = ("model", "init", "image_size", "stem", "validation")
+
+
+def _run_schema(exclude: tuple[str, ...] = ()) -> dict[str, Any]:
+    properties = RunSettings.model_json_schema()["properties"]
+    return {key: value for key, value in properties.items() if key not in exclude}
+
+
+def _axes_schema() -> dict[str, Any]:
+    """Return the JSON schema of axes: each setting of a run, with one value or a list of values."""
+    properties = {}
+    for key, value in _run_schema().items():
+        plain = {k: v for k, v in value.items() if k not in ("default", "title", "description")}
+        several = {"type": "array", "items": plain, "minItems": 1}
+        properties[key] = {"description": value["description"], "anyOf": [plain, several]}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def parse_axes(value: object) -> dict[str, tuple[Any, ...]]:
+    """Return each axis with its values, parsed and each once; ValueError names the key and the value.
+
+    A value that is not a list is an axis of one value.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is not a mapping of settings")
+    axes: dict[str, tuple[Any, ...]] = {}
+    for key, values in value.items():
+        listed = values if isinstance(values, (list, tuple)) else [values]
+        if not listed:
+            raise ValueError(f"{key}: [] has no value; an axis needs at least one")
+        axes[str(key)] = tuple(dict.fromkeys(parse_setting(str(key), each) for each in listed))
+    return axes
+
+
+def parse_setting(key: str, value: object) -> Any:
+    """Return one setting of a run, parsed; ValueError names the key, the value and the nearest valid choice."""
+    try:
+        return getattr(RunSettings.model_validate({key: value}), key)
+    except ValidationError as error:
+        raise ValueError("; ".join(describe(error, RunSettings))) from None
+
+
+def _parse_one_valued(value: object) -> dict[str, tuple[Any, ...]]:
+    axes = parse_axes(value)
+    several = [key for key, values in axes.items() if len(values) > 1]
+    if several:
+        raise ValueError(f"{several[0]} has several values; put it under `grid`")
+    return axes
+
+
+Axes = Annotated[dict[str, tuple[Any, ...]], BeforeValidator(parse_axes), WithJsonSchema(_axes_schema())]
+Fixed = Annotated[
+    dict[str, tuple[Any, ...]],
+    BeforeValidator(_parse_one_valued),
+    WithJsonSchema({"type": "object", "properties": _run_schema(), "additionalProperties": False}),
+]
+Switch = Annotated[bool, BeforeValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Experiment(_Strict):
+    """A named comparison: every combination of the grid's values, on top of the base recipe."""
+
+    title: str = Field("", description="Heading in the report; the experiment's name where it is left out.")
+    grid: Axes = Field({}, description="Axes: setting -> the values to combine.")
+    overrides: Fixed = Field({}, description="Settings that differ from the base recipe in all its runs.")
+
+
+class Checkpoint(_Strict):
+    """A file of weights (a state_dict, or a mapping that holds one) with its checksum."""
+
+    file: str = Field(description="Path of the file.")
+    sha256: str = Field(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, 64 hex digits.")
+
+    @field_validator("sha256")
+    @classmethod
+    def _lower(cls, value: str) -> str:
+        return value.lower()
+
+
+class Upstream(_Strict):
+    """A stage that trains initial weights, one training job per model, before the study's own runs.
+
+    Its recipe takes the keys of a run that are not given by the run it serves (model, image size, stem).
+    """
+
+    dataset: DatasetSettings | None = Field(
+        None, description="What it trains on; the study's own training images where left out."
+    )
+    task: Literal["labels", "rotation"] = Field(
+        "labels",
+        description="labels: the dataset's classes. rotation: no labels; predict by which of 0, 90, 180, 270 "
+        "degrees an image was turned (Gidaris et al. 2018).",
+    )
+    recipe: Annotated[
+        dict[str, Any],
+        BeforeValidator(_parse_one_valued),
+        WithJsonSchema(
+            {"type": "object", "properties": _run_schema(_SET_BY_THE_RUN), "additionalProperties": False}
+        ),
+    ] = Field({}, description="Recipe of this stage; what is left out has the defaults of a run.")
+
+    @field_validator("recipe")
+    @classmethod
+    def _own_keys_only(cls, value: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        for key in _SET_BY_THE_RUN:
+            if key in value:
+                raise ValueError(f"{key} comes from the run that an upstream stage serves; take it out")
+        return {key: values[0] for key, values in value.items()}
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return {"source": value} if isinstance(value, str) else value
+
+
+class Weights(_Strict):
+    """Named initial weights: an upstream stage, or checkpoint files by model. Exactly one of the two."""
+
+    upstream: Upstream | None = Field(None, description="Train them first.")
+    checkpoints: dict[str, Checkpoint] = Field({}, description="Model name -> file and checksum.")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "Weights":
+        if (self.upstream is None) == (not self.checkpoints):
+            raise ValueError("give either `upstream` or `checkpoints`")
+        return self
+
+
+class Reference(_Strict):
+    """Numbers that somebody else reported, to compare with. Accuracies in [0, 1]."""
+
+    title: str = Field(description="What they are.")
+    source: str = Field("", description="Where they come from.")
+    rows: tuple[dict[str, Any], ...] = Field(
+        min_length=1,
+        description="Settings that pick the runs to compare with, and `test_accuracy` in [0, 1].",
+    )
+
+    @field_validator("rows", mode="after")
+    @classmethod
+    def _parsed(cls, rows: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        parsed = []
+        for row in rows:
+            if "test_accuracy" not in row:
+                raise ValueError(f"a row lacks test_accuracy: {row}")
+            accuracy = parse_number(row["test_accuracy"])
+            if not 0 <= accuracy <= 1:
+                raise ValueError(f"test_accuracy {row['test_accuracy']!r} is outside [0, 1]")
+            settings = {k: parse_setting(k, v) for k, v in row.items() if k != "test_accuracy"}
+            parsed.append({**settings, "test_accuracy": accuracy})
+        return tuple(parsed)
+
+
+class Compute(_Strict):
+    """How runs are executed. None of it changes which runs there are."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train.")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the hardware has it and it pays, else float32."
+    )
+    threads: Integer = Field(1, ge=1, description="CPU threads of one training job (rule threads).")
+    jobs_per_gpu: Integer = Field(1, ge=1, description="Training jobs that share one GPU.")
+
+
+class Study(_Strict):
+    """A whole study. `load_study` makes one from a file."""
+
+    name: str = Field("", description="Folder name of the results; the file's name where it is left out.")
+    title: str = Field("", description="Heading of the report.")
+    description: str = Field("", description="A paragraph under the heading.")
+    dataset: DatasetSettings = Field(description="The target data: a source by its name, or its settings.")
+    weights: dict[str, Weights] = Field({}, description="Named initial weights for `init`.")
+    recipe: Axes = Field({}, description="The base recipe. A list makes an axis of every experiment.")
+    experiments: dict[str, Experiment] = Field(
+        {}, description="Named grids over axes; without any, the recipe is the one experiment, `main`."
+    )
+    references: tuple[Reference, ...] = Field((), description="Reported numbers to compare with.")
+    normalization: Literal["imagenet", "dataset"] = Field(
+        "imagenet",
+        description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case.",
+    )
+    compute: Compute = Field(Compute(), description="Device, precision, threads.")
+    skip_impossible: Switch = Field(
+        False, description="Leave impossible combinations out instead of refusing the study."
+    )
+    save_weights: Switch = Field(False, description="Keep each run's final weights beside its metrics.")
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return {"source": value} if isinstance(value, str) else value
+
+    @field_validator("weights")
+    @classmethod
+    def _free_names(cls, value: dict[str, Weights]) -> dict[str, Weights]:
+        if "none" in value:
+            raise ValueError("`none` is taken: it means random initial weights")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_experiment(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.get("experiments"):
+            return {**value, "experiments": {"main": {"title": "All runs"}}}
+        return value
+
+    def axes(self, experiment: str) -> dict[str, tuple[Any, ...]]:
+        """Return every setting of a run in the field order of `RunSettings`, with its values in `experiment`."""
+        chosen = self.experiments[experiment]
+        merged = {**self.recipe, **chosen.grid, **chosen.overrides}
+        return {
+            key: merged.get(key, (field.get_default(),)) for key, field in RunSettings.model_fields.items()
+        }
+
+
+def load_study(spec: str, overrides: Mapping[str, object] | None = None) -> Study:
+    """Return the study named `spec` in `config/`, or in the YAML file at the path `spec`, with `overrides` applied.
+
+    An override's key is a setting of a run, of `compute`, or of the study. A run's setting wins over the file
+    everywhere: in the recipe and in every experiment. Raises UserError (one line per fault) for anything unknown.
+    """
+    path = find_study(spec)
+    content = _read_yaml(path)
+    content.setdefault("name", path.stem)
+    _apply(content, overrides or {})
+    try:
+        return Study.model_validate(content, context={"path": path})
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
+
+
+def find_study(spec: str) -> Path:
+    """Return the path of the study's file; UserError names the nearest study of `config/`."""
+    path = Path(spec)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise UserError(f"study file {spec} does not exist")
+    path = CONFIG_FOLDER / f"{spec}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(each.stem for each in CONFIG_FOLDER.glob("*.yaml"))
+    raise UserError(
+        f"no study {spec!r} in {CONFIG_FOLDER}/{nearest(spec, known)}; studies: {', '.join(known) or 'none'} "
+        "(a path to a YAML file works too)"
+    )
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the choice nearest to `word`, or nothing where none is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a study is a mapping of keys such as `dataset:` and `recipe:`")
+    return content
+
+
+def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
+    """Put each override where it belongs in the file's content."""
+    for key, value in overrides.items():
+        if key in RunSettings.model_fields:
+            for experiment in (content.get("experiments") or {}).values():
+                for part in ("grid", "overrides"):
+                    if isinstance(experiment, dict) and isinstance(experiment.get(part), dict):
+                        experiment[part].pop(key, None)
+            content["recipe"] = {**(content.get("recipe") or {}), key: value}
+        elif key in Compute.model_fields:
+            content["compute"] = {**(content.get("compute") or {}), key: value}
+        elif key in Study.model_fields:
+            content[key] = value
+        else:
+            known = [*RunSettings.model_fields, *Compute.model_fields, *Study.model_fields, "study"]
+            raise UserError(f"--config {key}={value}: unknown key{nearest(key, known)}")
+
+
+def describe(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line per fault: the key, the value, and the nearest valid choice."""
+    return [_describe(fault, model) for fault in error.errors(include_url=False)]
+
+
+def _describe(fault: Any, model: type[BaseModel]) -> str:
+    where = ".".join(str(part) for part in fault["loc"] if not (isinstance(part, int)))
+    prefix = f"{where}: " if where else ""
+    value = fault["input"]
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        parent = _model_at(model, fault["loc"][:-1])
+        known = list(parent.model_fields) if parent else []
+        hint = nearest(str(fault["loc"][-1]), known) or (f"; valid keys: {', '.join(known)}" if known else "")
+        return f"{prefix}unknown key{hint}"
+    if kind == "missing":
+        return f"{prefix}this key is needed"
+    if kind == "literal_error":
+        choices = [word.strip("' ") for word in fault["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        return f"{prefix}{value!r} is not one of {', '.join(choices)}{nearest(str(value), choices)}"
+    if kind == "value_error":
+        return f"{prefix}{fault['ctx']['error']}"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{prefix}{_plain(value)}: {message}"
+
+
+def _plain(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _model_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """Return the model that stands at `loc` below `model`, to name the keys that it knows."""
+    current: type[BaseModel] | None = model
+    for part in loc:
+        if current is None:
+            return None
+        if isinstance(part, str) and part in current.model_fields:
+            current = _inner_model(current.model_fields[part].annotation)
+    return current
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside `annotation` (`Model`, `Model | None`, `dict[str, Model]`, `tuple[Model, ...]`)."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _inner_model(inner):
+            return found
+    return None
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a study file, as text."""
+    schema = Study.model_json_schema()
+    schema["properties"]["dataset"] = {
+        "description": schema["properties"]["dataset"].get("description", ""),
+        "anyOf": [{"$ref": "#/$defs/DatasetSettings"}, {"type": "string"}],
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,50 @@
+"""Every path of the layout, relative to the project's root, in one place."""
+
+from pathlib import Path
+
+DATA = Path("data")
+WEIGHTS = Path("weights")
+RESULTS = Path("results")
+REPORTS = Path("report")
+
+RUN_FILES = ("metrics.csv", "run.json", "predictions.npz")
+
+
+def dataset_folder(dataset: str) -> Path:
+    """Return the folder of a prepared dataset."""
+    return DATA / dataset
+
+
+def weights_file(weights: str) -> Path:
+    """Return the file of initial weights."""
+    return WEIGHTS / f"{weights}.pth"
+
+
+def weights_record(weights: str) -> Path:
+    """Return the small JSON file that says where initial weights came from, and their SHA-256."""
+    return WEIGHTS / f"{weights}.json"
+
+
+def study_folder(study: str) -> Path:
+    """Return the folder of a study's results."""
+    return RESULTS / study
+
+
+def run_folder(study: str, run: str) -> Path:
+    """Return the folder of one run's results."""
+    return RESULTS / study / "runs" / run
+
+
+def run_log(study: str, run: str) -> Path:
+    """Return the log file of one run's training job."""
+    return RESULTS / study / "logs" / "train" / f"{run}.log"
+
+
+def checkpoint_file(run_folder: Path) -> Path:
+    """Return the resume checkpoint of the run in `run_folder`: beside the runs, never a declared output."""
+    return run_folder.parent.parent / "checkpoints" / f"{run_folder.name}.pt"
+
+
+def report_folder(study: str) -> Path:
+    """Return the folder of a study's rendered report."""
+    return REPORTS / study
