@@ -1,0 +1,128 @@
+"""What is known about torchvision's classification models without importing torch.
+
+A study is checked before any job runs, and the check must be instant: so the facts it needs (which models
+there are, which weights each has, which image sizes each accepts) are a table in the repository,
+`model_table.py`. A test compares it with the installed torchvision and names each drift.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scalestudy.errors import UserError
+from scalestudy.study.model_table import MODELS, WEIGHTS_HOST
+
+_HASH = re.compile(r"-([0-9a-f]{8,})\.pth$")
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """One set of weights that torchvision publishes for a model.
+
+    `image_size` is the only size (pixels, square) that they fit, or None where any size does. Position
+    embeddings (ViT) and partitioned attention (MaxViT) tie weights to a size; convolutions do not.
+    """
+
+    name: str
+    url: str
+    image_size: int | None
+
+    @property
+    def file_name(self) -> str:
+        """The file's name in torch's cache, such as `resnet18-f37072fd.pth`."""
+        return self.url.rsplit("/", 1)[1]
+
+    @property
+    def sha256_prefix(self) -> str:
+        """The first hex digits of the file's SHA-256, which its name carries."""
+        match = _HASH.search(self.file_name)
+        assert match is not None, self.file_name
+        return match[1]
+
+
+def known_models() -> list[str]:
+    """Return the names of all models that a study may name, sorted."""
+    return sorted(MODELS)
+
+
+def family_of(model: str) -> str:
+    """Return a known model's family: `resnet` (ResNeXts and Wide ResNets too), `vgg`, and so on."""
+    _require_known(model)
+    return MODELS[model].family
+
+
+def weights_of(model: str) -> dict[str, PublishedWeights]:
+    """Return the weights that torchvision publishes for a known model, by name, oldest first."""
+    _require_known(model)
+    return {
+        name: PublishedWeights(name, WEIGHTS_HOST + file_name, image_size)
+        for name, (file_name, image_size) in MODELS[model].weights.items()
+    }
+
+
+def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
+    """Raise UserError where `name` is unknown or cannot take images of `image_size` pixels with `stem`."""
+    _require_known(name)
+    entry = MODELS[name]
+    if stem not in ("imagenet", "cifar"):
+        raise UserError(f"stem '{stem}' is unknown{nearest(stem, ['imagenet', 'cifar'])}")
+    if stem == "cifar" and entry.family != "resnet":
+        raise UserError(
+            f"stem 'cifar' (3x3 stride 1, no pooling) exists for the ResNet family only, and model '{name}' "
+            f"is of the family '{entry.family}': use stem 'imagenet', or a ResNet"
+        )
+    if image_size < entry.min_image_size:
+        raise UserError(
+            f"model '{name}' needs images of at least {entry.min_image_size} pixels, and image_size is "
+            f"{image_size}: set image_size to {_least_valid_size(name)} or more, or take another model"
+        )
+    if image_size % entry.image_size_multiple:
+        multiple = entry.image_size_multiple
+        raise UserError(
+            f"model '{name}' needs an image size that is a multiple of {multiple}, and image_size is "
+            f"{image_size}: set image_size to {-(-image_size // multiple) * multiple}, or take another model"
+        )
+
+
+def check_weights(model: str, weights: str, image_size: int | None = None, stem: str = "imagenet") -> None:
+    """Raise UserError where torchvision has no such weights for `model`, or they do not fit size or stem.
+
+    `image_size` None leaves the size unchecked.
+    """
+    published = weights_of(model)
+    if weights not in published:
+        names = ", ".join(published)
+        raise UserError(
+            f"model '{model}' has no weights '{weights}'{nearest(weights, published)}; it has: {names}"
+        )
+    if stem == "cifar":
+        raise UserError(
+            f"weights '{weights}' of model '{model}' were trained with the ImageNet stem (7x7 stride 2 and "
+            "pooling) and do not fit stem 'cifar': use stem 'imagenet' with them, or init 'none'"
+        )
+    needed = published[weights].image_size
+    if needed is not None and image_size is not None and image_size != needed:
+        raise UserError(
+            f"weights '{weights}' of model '{model}' fit images of {needed} pixels only, and image_size is "
+            f"{image_size}: set image_size to {needed}, or init to 'none'"
+        )
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Return ` (did you mean '...'?)` with the option most like `name`, or nothing where none is alike."""
+    by_lower = {option.lower(): option for option in options}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""
+
+
+def _require_known(name: str) -> None:
+    if name not in MODELS:
+        raise UserError(
+            f"model '{name}' is unknown{nearest(name, MODELS)}: any torchvision classification model will do"
+        )
+
+
+def _least_valid_size(name: str) -> int:
+    entry = MODELS[name]
+    return -(-entry.min_image_size // entry.image_size_multiple) * entry.image_size_multiple

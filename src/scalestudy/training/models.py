@@ -1,0 +1,176 @@
+"""Torchvision's models: stock architecture, a fresh head, an initialisation that only the seed decides."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scalestudy.errors import UserError
+from scalestudy.study.models import check_model, family_of
+
+# Trained beside the head and left out here: see `build_model`.
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+# torchvision's DenseNet files still spell `norm.1` where today's modules are called `norm1`.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+
+
+class DropoutLinear(nn.Linear):
+    """A linear layer with dropout on its inputs; its parameters are those of a plain `nn.Linear`."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool, dropout: float) -> None:
+        super().__init__(in_features, out_features, bias)
+        self.dropout = dropout
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return [N, out_features] for [N, in_features]."""
+        return super().forward(F.dropout(input, self.dropout, self.training))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, dropout={self.dropout}"
+
+
+def build_model(
+    name: str,
+    num_classes: int,
+    *,
+    seed: int,
+    dropout: float = 0.0,
+    stem: str = "imagenet",
+    image_size: int = 224,
+) -> nn.Module:
+    """Return torchvision's model `name` with a fresh head for `num_classes`, in float32 on the CPU.
+
+    The architecture is stock. Its head (see `find_head`) is replaced by a fresh linear layer of the same
+    inputs (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the head's
+    inputs: where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG, ...), its
+    rate becomes `dropout`; elsewhere the head is a `DropoutLinear`. Either way the names in the state_dict are
+    those of the stock model. 0 leaves the stock model as it is.
+
+    `stem` "cifar" (ResNet family) puts a 3x3 stride-1 convolution and no pooling in the place of the 7x7
+    stride-2 convolution and the pooling (He et al. 2016, section 4.2). `image_size` (pixels) only matters to
+    models with position embeddings or partitions (ViT, MaxViT).
+
+    GoogLeNet and Inception come without their auxiliary classifiers, which would need a loss of their own,
+    and with the input rescaling that their published weights expect.
+
+    Every initial value depends on the arguments alone; torch's global random state is not changed.
+    UserError for an unknown model, an impossible size or stem, and dropout outside [0, 1).
+    """
+    check_model(name, image_size, stem)
+    if not 0 <= dropout < 1:
+        raise UserError(f"dropout is {dropout}: it must be at least 0 and less than 1")
+    family = family_of(name)
+    options: dict[str, Any] = {}
+    if family == "vision_transformer":
+        options["image_size"] = image_size
+    elif family == "maxvit":
+        options["input_size"] = (image_size, image_size)
+    elif family in ("googlenet", "inception"):
+        options.update(aux_logits=False, transform_input=True, init_weights=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+        except ValueError as error:
+            raise UserError(
+                f"the installed torchvision {torchvision.__version__} cannot build '{name}': {error}"
+            ) from error
+        if stem == "cifar":
+            model.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+            nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+            model.maxpool = nn.Identity()
+        _replace_head(model, num_classes, dropout)
+    return model
+
+
+def find_head(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """Return the qualified name and the module of the layer that gives the classes' logits.
+
+    In every torchvision classification model it is the last linear or convolutional layer registered.
+    """
+    layers = [
+        (name, module) for name, module in model.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))
+    ]
+    if not layers:
+        raise UserError(f"{type(model).__name__} has no linear or convolutional layer that could be its head")
+    return layers[-1]
+
+
+def head_features(model: nn.Module) -> int:
+    """Return the number of inputs of the head: 512 for ResNet-18, 2048 for ResNet-50."""
+    _, head = find_head(model)
+    return head.in_features if isinstance(head, nn.Linear) else head.in_channels
+
+
+def load_backbone(model: nn.Module, state_dict: Mapping[str, Tensor], head_name: str) -> list[str]:
+    """Copy every value but the head's from `state_dict` into `model`; return notes for the log.
+
+    Keys and shapes must match exactly. Left aside are the head (`head_name`, from `find_head`), which keeps
+    its fresh values, and auxiliary classifiers; BatchNorm's counters of batches, which old files lack, may
+    be missing. UserError names the keys where anything else differs or a value is not finite.
+    """
+    own = model.state_dict()
+    head_prefix = head_name + "."
+    notes = [f"head re-initialised: {head_name} {tuple(own[head_prefix + 'weight'].shape)}"]
+    given = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state_dict.items()}
+    auxiliary = [key for key in given if key.startswith(_AUXILIARY) and key not in own]
+    if auxiliary:
+        notes.append(f"auxiliary classifiers left out: {len(auxiliary)} tensors")
+    backbone = {
+        key: value for key, value in given.items() if not key.startswith(head_prefix) and key not in auxiliary
+    }
+    wanted = {key for key in own if not key.startswith(head_prefix)}
+    problems = [
+        f"missing {key}" for key in wanted - backbone.keys() if not key.endswith(".num_batches_tracked")
+    ]
+    problems += [f"unexpected {key}" for key in backbone.keys() - wanted]
+    problems += [
+        f"{key} is {tuple(backbone[key].shape)} where the model has {tuple(own[key].shape)}"
+        for key in wanted & backbone.keys()
+        if backbone[key].shape != own[key].shape
+    ]
+    if not problems:
+        problems = [
+            f"{key} is not finite" for key, value in backbone.items() if not bool(value.isfinite().all())
+        ]
+    if problems:
+        shown = "; ".join(sorted(problems)[:5])
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise UserError(f"these weights do not fit {type(model).__name__}: {shown}{more}")
+    merged = OrderedDict(own | backbone)
+    # The modules' versions, by which some (MNASNet) upgrade old files; a plain dict counts as up to date.
+    merged._metadata = getattr(state_dict, "_metadata", own._metadata)  # type: ignore[attr-defined]
+    model.load_state_dict(merged)
+    return notes
+
+
+def _replace_head(model: nn.Module, num_classes: int, dropout: float) -> None:
+    """Put a fresh head in the place of the stock one, with dropout on its inputs."""
+    name, old = find_head(model)
+    parent_name, _, child_name = name.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    stock_dropout = _dropout_before(parent, child_name)
+    head: nn.Module
+    if isinstance(old, nn.Conv2d):
+        head = nn.Conv2d(old.in_channels, num_classes, kernel_size=1)
+        assert stock_dropout is not None, "SqueezeNet drops its head's inputs"
+    elif dropout and stock_dropout is None:
+        head = DropoutLinear(old.in_features, num_classes, old.bias is not None, dropout)
+    else:
+        head = nn.Linear(old.in_features, num_classes, old.bias is not None)
+    if dropout and stock_dropout is not None:
+        stock_dropout.p = dropout
+    setattr(parent, child_name, head)
+
+
+def _dropout_before(parent: nn.Module, child_name: str) -> nn.Dropout | None:
+    """Return the stock model's dropout right before the head: the sibling registered before it, or None."""
+    children = list(parent.named_children())
+    position = [name for name, _ in children].index(child_name)
+    before = children[position - 1][1] if position else None
+    return before if isinstance(before, nn.Dropout) else None
