@@ -1,0 +1,198 @@
+"""GPU slots: never more training processes on a device than it has slots, whoever started them.
+
+A Snakemake `gpu` resource counts jobs but does not say which device each one uses, and without a limit on
+the command line it is ignored. So the training processes agree among themselves: each takes the lock file of
+one slot of one device and keeps it until it ends. The kernel drops it with its process, kill -9 included.
+
+Identity of a device across processes (two jobs may each call a different GPU "0"):
+
+- where Slurm assigned the GPUs, it already keeps other jobs away, so the lock belongs to the Slurm job: only
+  processes inside the same allocation share it;
+- elsewhere it is the UUID that `nvidia-smi` gives, and the name as given where there is no `nvidia-smi`.
+"""
+
+import getpass
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from scalestudy.errors import UserError
+
+POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 1.0
+REMIND_SECONDS = 60.0
+_Result = TypeVar("_Result")
+
+
+def visible_devices(count: Callable[[], int], environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the GPUs that this process may use, named as `CUDA_VISIBLE_DEVICES` names them.
+
+    The variable's own entries (numbers, `GPU-...` and `MIG-...` identifiers; schedulers tell their choice by
+    them) are kept as given, each once and up to the first `-1`, as CUDA reads them. Where it is not set,
+    `count()` says how many GPUs there are, and they are numbered from 0. An empty list means: no GPU.
+    """
+    given = environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return [str(number) for number in range(count())]
+    devices: list[str] = []
+    for entry in (part.strip() for part in given.split(",")):
+        if not re.fullmatch(r"\d+|(GPU|MIG)-[\w./-]+", entry):  # "-1", "", "NoDevFiles": the end of the list
+            break
+        if entry not in devices:
+            devices.append(entry)
+    return devices
+
+
+@contextmanager
+def acquire_slot(
+    devices: Sequence[str],
+    jobs_per_device: int,
+    directory: Path | None = None,
+    on_wait: Callable[[str], None] = lambda message: None,
+) -> Iterator[str]:
+    """Hold one slot of one device while the block runs, and yield that device's name as given in `devices`.
+
+    Waits until a slot is free. Among those who wait for the same devices one at a time looks for a free slot,
+    so nobody who comes later can keep snatching it away from that one. Empty devices are preferred to devices
+    in use. `on_wait` is told who holds the slots, after a second and then every minute. `directory` holds the
+    lock files and must lie on a local disk; by default it is the user's own, one per host.
+
+    Raises ValueError where no slot can exist, UserError when the directory is another user's.
+    """
+    if not devices or jobs_per_device < 1:
+        raise ValueError(f"no GPU slot can exist: devices {list(devices)}, jobs per device {jobs_per_device}")
+    folder = directory if directory is not None else slot_directory()
+    folder.mkdir(parents=True, exist_ok=True)
+    names = device_identities(devices)
+    slots = [
+        (device, folder / f"{_file_name(names[device])}-{number}.lock")
+        for number in range(jobs_per_device)
+        for device in devices
+    ]
+    queue = hashlib.sha256("\n".join(sorted(names.values())).encode()).hexdigest()[:12]
+    waiting = _Waiting([path for _, path in slots], on_wait)
+    turn = _wait_for(lambda: _try_lock(folder / f"queue-{queue}.lock"), waiting)
+    try:
+        device, slot = _wait_for(lambda: _try_slots(slots), waiting)
+    finally:
+        turn.release()
+    try:
+        yield device
+    finally:
+        slot.release()
+
+
+def slot_directory() -> Path:
+    """Return this user's folder for slot locks on this host, made on first use and closed to others.
+
+    Not under `TMPDIR`, which may differ from job to job, nor `/run/user`, which ends with the last login.
+    Raises UserError where the name is taken by someone else (`/tmp` is everybody's).
+    """
+    root = Path("/tmp") if os.name == "posix" else Path(tempfile.gettempdir())
+    user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+    folder = root / f"scalestudy-slots-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.lstat()
+    if hasattr(os, "getuid") and (folder.is_symlink() or state.st_uid != os.getuid()):
+        raise UserError(f"{folder} belongs to another user, so GPU slots cannot be kept there")
+    return folder
+
+
+def device_identities(devices: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return, for each device as given, the name by which all processes on this host know it."""
+    if chosen := environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"):
+        # The node's own numbers, in the order of CUDA_VISIBLE_DEVICES: two steps may each call their device 0.
+        numbers = chosen.split(",")
+        known = numbers if len(numbers) == len(devices) else devices
+        return {
+            device: f"slurm-{environ.get('SLURM_JOB_ID', '0')}-{number}"
+            for device, number in zip(devices, known, strict=True)
+        }
+    by_number, every = _known_uuids()
+    identities = {}
+    for device in devices:
+        matches = [uuid for uuid in every if uuid.startswith(device)]  # CUDA takes the start of a UUID too
+        identities[device] = by_number.get(device) or (matches[0] if len(matches) == 1 else device)
+    return identities
+
+
+def _known_uuids() -> tuple[dict[str, str], list[str]]:
+    """Return what `nvidia-smi -L` lists: UUID by GPU number, and all UUIDs of GPUs and MIG instances."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return {}, []
+    try:
+        listing = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30).stdout
+    except (subprocess.SubprocessError, OSError):
+        return {}, []
+    by_number = dict(re.findall(r"^GPU (\d+):.*\(UUID: (GPU-[^)]+)\)", listing, flags=re.MULTILINE))
+    return by_number, re.findall(r"\(UUID: ([^)]+)\)", listing)
+
+
+class _Waiting:
+    """Says who holds the slots, once the wait is longer than a moment."""
+
+    def __init__(self, paths: Sequence[Path], tell: Callable[[str], None]) -> None:
+        self._paths = paths
+        self._tell = tell
+        self._next = time.monotonic() + PATIENCE_SECONDS
+
+    def remind(self) -> None:
+        """Tell, if it is time, which process holds which slot."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + REMIND_SECONDS
+        holders = []
+        for path in self._paths:
+            with suppress(OSError):
+                holders.append(_holder_file(path).read_text(encoding="utf-8"))
+        count = len(self._paths)
+        noun = "the only GPU slot" if count == 1 else f"one of {count} GPU slots"
+        self._tell(f"waiting for {noun}; in use: {', '.join(holders) or 'not known'}")
+
+
+def _wait_for(attempt: Callable[[], _Result | None], waiting: _Waiting) -> _Result:
+    """Return the first result of `attempt` that is not None, trying again until there is one."""
+    while (result := attempt()) is None:
+        waiting.remind()
+        time.sleep(POLL_SECONDS)
+    return result
+
+
+def _try_slots(slots: Sequence[tuple[str, Path]]) -> tuple[str, FileLock] | None:
+    """Return the first free slot as its device and its lock, now held; None where all are taken."""
+    for device, path in slots:
+        if (lock := _try_lock(path)) is not None:
+            _holder_file(path).write_text(f"device {device} by process {os.getpid()}", encoding="utf-8")
+            return device, lock
+    return None
+
+
+def _try_lock(path: Path) -> FileLock | None:
+    """Return the lock on `path`, held by this process; None where another holds it."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def _holder_file(path: Path) -> Path:
+    """Return the note beside a lock file that names its last holder."""
+    return path.with_suffix(".holder")
+
+
+def _file_name(identity: str) -> str:
+    """Return a device's identity as a file name (MIG identifiers may hold slashes)."""
+    return re.sub(r"[^\w.-]", "_", identity)
