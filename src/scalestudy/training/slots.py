@@ -111,7 +111,7 @@ def slot_directory() -> Path:
 def device_identities(devices: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return, for each device as given, the name by which all processes on this host know it."""
     if chosen := environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"):
-        # The node's own numbers, in the order of CUDA_VISIBLE_DEVICES: two steps may each call their device 0.
+        # The node's own numbers, in the same order as the names: two steps may each call their device 0.
         numbers = chosen.split(",")
         known = numbers if len(numbers) == len(devices) else devices
         return {
