@@ -3,9 +3,8 @@
 The models generate `config/study.schema.json` (editors check a study with it); a test fails when they drift.
 """
 
-import difflib
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +22,7 @@ from pydantic import (
 
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.models import nearest
 from scalestudy.study.parse import parse_boolean, parse_number
 from scalestudy.study.runs import Integer, RunSettings
 
@@ -152,6 +152,7 @@ class Upstream(_Strict):
 class Weights(_Strict):
     """Named initial weights: an upstream stage, or checkpoint files by model. Exactly one of the two."""
 
+    title: str = Field("", description="What the report calls them; their name where it is left out.")
     upstream: Upstream | None = Field(None, description="Train them first.")
     checkpoints: dict[str, Checkpoint] = Field({}, description="Model name -> file and checksum.")
 
@@ -280,12 +281,6 @@ def find_study(spec: str) -> Path:
         f"no study {spec!r} in {CONFIG_FOLDER}/{nearest(spec, known)}; studies: {', '.join(known) or 'none'} "
         "(a path to a YAML file works too)"
     )
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the choice nearest to `word`, or nothing where none is near."""
-    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class _OnceLoader(yaml.SafeLoader):

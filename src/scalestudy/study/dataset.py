@@ -73,7 +73,7 @@ class DatasetSettings(BaseModel):
 
     source: SourceName = Field(
         description="digits: scikit-learn's 1,797 handwritten digits. glyphs: letters and digits drawn from "
-        "matplotlib's fonts. cifar10, cifar100: the published archives. imagefolder: one folder of images for "
+        "matplotlib's fonts. cifar10, cifar100: the published archives. imagefolder: a folder of images for "
         "each class."
     )
     folder: str | None = Field(

@@ -17,12 +17,12 @@ def dataset_folder(dataset: str) -> Path:
 
 def weights_file(weights: str) -> Path:
     """Return the file of initial weights."""
-    return WEIGHTS / f"{weights}.pth"
+    return WEIGHTS / weights / "weights.pth"
 
 
 def weights_record(weights: str) -> Path:
     """Return the small JSON file that says where initial weights came from, and their SHA-256."""
-    return WEIGHTS / f"{weights}.json"
+    return WEIGHTS / weights / "weights.json"
 
 
 def study_folder(study: str) -> Path:

@@ -109,6 +109,7 @@ class Run:
     dataset: str
     dataset_settings: DatasetSettings
     weights: Source | None
+    normalization: str
     experiments: tuple[str, ...] = ()
     task: Literal["labels", "rotation"] = "labels"
 
@@ -132,7 +133,8 @@ def plan_runs(study: "Study") -> list[Run]:
             used_by.append(experiment)
     if impossible and not study.skip_impossible:
         raise UserError(
-            "; ".join(impossible) + ". Mend the study, or set `skip_impossible: true` to leave those runs out"
+            f"study {study.name}: {'; '.join(impossible)}. Mend the study, or set `skip_impossible: true` to leave "
+            "those runs out"
         )
     if not members:
         raise UserError(f"study {study.name}: no runs" + (f": {'; '.join(impossible)}" if impossible else ""))
@@ -166,12 +168,10 @@ def _check(settings: RunSettings, study: "Study") -> None:
     check_model(settings.model, settings.image_size, settings.stem)
     if settings.init != "none" and settings.init not in study.weights:
         try:
-            check_weights(settings.model, settings.init)
+            check_weights(settings.model, settings.init, settings.image_size, settings.stem)
         except UserError as error:
             own = f"; the study's own weights: {', '.join(study.weights)}" if study.weights else ""
             raise UserError(f"{error}{own}") from None
-        if settings.stem != "imagenet":
-            raise UserError(f"init {settings.init} fits only `stem: imagenet`, not {settings.stem}")
     weights = study.weights.get(settings.init)
     if weights is not None and weights.checkpoints and settings.model not in weights.checkpoints:
         raise UserError(f"weights.{settings.init}.checkpoints has no file for {settings.model}")
@@ -184,12 +184,15 @@ def _check(settings: RunSettings, study: "Study") -> None:
 
 def _run(study: "Study", settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
     dataset = names.dataset_name(study.dataset, settings.image_size)
+    # Weights from torchvision were trained with ImageNet's input statistics and keep them.
+    normalization = "imagenet" if weights and weights.kind == "download" else study.normalization
     return Run(
-        name=names.run_name(settings, dataset, weights.name if weights else None, study.normalization),
+        name=names.run_name(settings, dataset, weights.name if weights else None, normalization),
         settings=settings,
         dataset=dataset,
         dataset_settings=study.dataset,
         weights=weights,
+        normalization=normalization,
         experiments=experiments,
     )
 
@@ -212,8 +215,8 @@ def _source(study: "Study", settings: RunSettings) -> Source | None:
         return None
     weights = study.weights.get(settings.init)
     if weights is None:
-        url = weights_of(settings.model)[settings.init]
-        return Source(name=url.rsplit("/", 1)[1].removesuffix(".pth"), kind="download", url=url)
+        published = weights_of(settings.model)[settings.init]
+        return Source(name=published.file_name.removesuffix(".pth"), kind="download", url=published.url)
     if weights.upstream is not None:
         upstream = _upstream_run(study, settings, weights)
         return Source(name=upstream.name, kind="upstream", upstream=upstream)
@@ -244,6 +247,7 @@ def _upstream_run(study: "Study", settings: RunSettings, weights: "Weights") -> 
         dataset=dataset,
         dataset_settings=dataset_settings,
         weights=None,
+        normalization=study.normalization,
         task=upstream.task,
     )
 

@@ -1,0 +1,55 @@
+"""study -> runs -> targets. Rules call the `scalestudy` command; what they run is decided in `scalestudy.study.plan`."""
+
+import os
+import sys
+from glob import glob
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from scalestudy.errors import UserError
+from scalestudy.study.plan import Plan, one_of
+
+min_version("7.32")
+
+# Jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+try:
+    PLAN = Plan(config)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+STUDY = PLAN.name
+RESULTS = f"results/{STUDY}"
+
+
+localrules:
+    all,
+    report,
+    data,
+    prepare_dataset,
+    fetch_weights,
+    write_study,
+    collect,
+    analyse,
+    figure,
+    render,
+
+
+rule all:
+    input:
+        f"report/{STUDY}/report.html",
+        f"report/{STUDY}/report.md",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/results.smk"
+include: "workflow/rules/report.smk"
+
+
+onerror:
+    # What is finished is worth a report; what is missing is named in it.
+    shell("scalestudy report {PLAN.arguments} --if-any-run || true")

@@ -1,0 +1,5 @@
+"""`python -m scalestudy` is `scalestudy`."""
+
+from scalestudy.cli import main
+
+main()

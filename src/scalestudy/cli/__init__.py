@@ -1,0 +1,53 @@
+"""The `scalestudy` command."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from scalestudy import __version__
+from scalestudy.cli import data, report, results, study, training
+from scalestudy.errors import UserError
+
+app = typer.Typer(
+    name="scalestudy",
+    help="One YAML file in, one finished scaling-study report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+STUDY, RUNS, WORKFLOW = "A study", "By hand", "Steps of the workflow"
+app.command(rich_help_panel=STUDY)(study.check)
+app.command(rich_help_panel=STUDY)(study.plan)
+app.command(rich_help_panel=STUDY)(study.status)
+app.command(rich_help_panel=RUNS)(training.train)
+app.command(rich_help_panel=WORKFLOW)(data.prepare)
+app.command("fetch-weights", rich_help_panel=WORKFLOW)(training.fetch_weights)
+app.command(rich_help_panel=WORKFLOW)(training.pretrain)
+app.command("write-study", rich_help_panel=WORKFLOW)(study.write_study)
+app.command(rich_help_panel=WORKFLOW)(results.collect)
+app.command(rich_help_panel=WORKFLOW)(results.analyse)
+app.command(rich_help_panel=WORKFLOW)(report.figure)
+app.command(rich_help_panel=WORKFLOW)(report.render)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"scalestudy {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a UserError is one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
+        sys.stderr.close()

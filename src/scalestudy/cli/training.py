@@ -1,0 +1,176 @@
+"""`scalestudy train`, `pretrain` and `fetch-weights`."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import ValidationError
+
+from scalestudy.errors import UserError
+from scalestudy.study import names, paths
+from scalestudy.study.config import describe
+from scalestudy.study.dataset import SOURCES
+from scalestudy.study.models import check_model
+from scalestudy.study.runs import RunSettings
+
+Data = Annotated[
+    str, typer.Option(help=f"Folder of a prepared dataset, or a source by its name ({', '.join(SOURCES[:-1])}).")
+]
+Weights = Annotated[Path | None, typer.Option(help="File of the initial weights; not for init none.")]
+Output = Annotated[Path | None, typer.Option(help="Folder of the run; results/by-hand/runs/<run> if left out.")]
+Normalization = Annotated[Literal["imagenet", "dataset"], typer.Option(help="Input statistics.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")]
+Precision = Annotated[Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
+
+
+def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` one flag per setting of a run, with the help text of the setting.
+
+    The flags are text, parsed by the parser that reads a study's YAML; `command` gets them as `settings`.
+    """
+
+    def wrapped(**values: Any) -> None:
+        given = {key: values.pop(key) for key in RunSettings.model_fields}
+        try:
+            settings = RunSettings.model_validate({key: value for key, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise UserError("; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))) from None
+        check_model(settings.model, settings.image_size, settings.stem)
+        command(settings=settings.canonical(), **values)
+
+    parameters = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None, typer.Option(help=field.description, show_default=str(field.default))
+            ],
+        )
+        for key, field in RunSettings.model_fields.items()
+    ]
+    parameters += [each for each in inspect.signature(command).parameters.values() if each.name != "settings"]
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    return wrapped
+
+
+@_with_run_settings
+def train(
+    *,
+    settings: RunSettings,
+    data: Data = "digits",
+    weights: Weights = None,
+    output: Output = None,
+    normalization: Normalization = "imagenet",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 1,
+    jobs_per_gpu: JobsPerGpu = 1,
+    save_weights: Annotated[bool, typer.Option("--save-weights", help="Keep the final weights.")] = False,
+) -> None:
+    """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
+    if (settings.init == "none") != (weights is None):
+        raise UserError(f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one")
+    folder = _dataset(data, settings)
+    source = None if weights is None else (weights.stem if weights.stem != "weights" else weights.parent.name)
+    name = names.run_name(settings, folder.name, source, normalization)
+    _start(
+        name=output.name if output else name,
+        settings=settings,
+        data=folder,
+        output=output or paths.run_folder("by-hand", name),
+        weights=weights,
+        normalization=normalization,
+        device=device,
+        precision=precision,
+        threads=threads,
+        jobs_per_gpu=jobs_per_gpu,
+        save_weights=save_weights,
+    )
+
+
+@_with_run_settings
+def pretrain(
+    *,
+    settings: RunSettings,
+    output: Annotated[Path, typer.Option(help="Folder for weights.pth, weights.json and the training's files.")],
+    task: Annotated[Literal["labels", "rotation"], typer.Option(help="What to learn.")] = "labels",
+    data: Data = "glyphs",
+    normalization: Normalization = "imagenet",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 1,
+    jobs_per_gpu: JobsPerGpu = 1,
+) -> None:
+    """Train initial weights for other runs: the upstream stage of a study."""
+    from scalestudy.files import read_json, sha256_file, write_json
+
+    folder = _dataset(data, settings)
+    _start(
+        name=output.name,
+        settings=settings,
+        data=folder,
+        output=output,
+        task=task,
+        normalization=normalization,
+        device=device,
+        precision=precision,
+        threads=threads,
+        jobs_per_gpu=jobs_per_gpu,
+        save_weights=True,
+    )
+    record = read_json(output / "run.json")
+    if record["status"] != "complete":
+        raise UserError(f"the upstream stage {output.name} diverged; lower its lr in the study's `weights`")
+    trained_on = f"upstream stage: {task} of {record['dataset']['name']}"
+    write_json(output / "weights.json", {"source": trained_on, "sha256": sha256_file(output / "weights.pth")})
+
+
+def fetch_weights(
+    output: Annotated[Path, typer.Option(help="Folder for weights.pth and weights.json.")],
+    url: Annotated[str | None, typer.Option(help="Where torchvision publishes the file.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A checkpoint that is there already.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="SHA-256 that the checkpoint must have.")] = None,
+) -> None:
+    """Bring published weights, or a checkpoint file, to the study, with the SHA-256 verified."""
+    from scalestudy.training.weights import adopt_checkpoint
+    from scalestudy.training.weights import fetch_weights as fetch
+
+    if url is not None and file is None:
+        fetch(url, output)
+    elif file is not None and sha256 is not None and url is None:
+        adopt_checkpoint(file, sha256, output)
+    else:
+        raise UserError("fetch-weights takes either --url, or --file with --sha256")
+
+
+def _start(**job: Any) -> None:
+    from scalestudy.training.job import Job, run_job
+
+    if code := run_job(Job(**job)):
+        sys.exit(code)
+
+
+def _dataset(data: str, settings: RunSettings) -> Path:
+    """Return the folder of the prepared dataset; a source named by hand is prepared when it is not there yet."""
+    folder = Path(data)
+    if data not in SOURCES:
+        if (folder / "dataset.json").is_file():
+            return folder
+        raise UserError(f"--data {data}: no prepared dataset there (dataset.json); `scalestudy prepare` makes one")
+    from scalestudy.data.prepare import prepare_dataset
+    from scalestudy.study.dataset import DatasetSettings
+
+    source = DatasetSettings.model_validate({"source": data})
+    folder = paths.dataset_folder(names.dataset_name(source, settings.image_size))
+    if not (folder / "dataset.json").is_file():
+        print(f"preparing {data} in {folder}", flush=True)
+        prepare_dataset(source, settings.image_size, folder)
+    return folder

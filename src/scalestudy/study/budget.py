@@ -1,0 +1,29 @@
+"""How much a run trains: batches, optimizer steps, images seen. Whole numbers, known before any job runs."""
+
+from scalestudy.study.runs import RunSettings
+
+
+def batches_per_epoch(images: int, batch_size: int) -> int:
+    """Return the batches of one pass over `images` images.
+
+    A last batch of one image would leave batch normalisation a single value to average (it fails on 32 x 32 images),
+    so that image joins the batch before it.
+    """
+    full, rest = divmod(images, batch_size)
+    return full + (1 if rest > 1 or full == 0 else 0)
+
+
+def step_boundaries(settings: RunSettings, images: int) -> list[int]:
+    """Return the number of optimizer steps taken by the end of each epoch (or evaluation, with `steps`)."""
+    if settings.steps is None:
+        each = batches_per_epoch(images, settings.batch_size)
+        return [each * epoch for epoch in range(1, settings.epochs + 1)]
+    points = min(settings.epochs, settings.steps)
+    return [round(settings.steps * point / points) for point in range(1, points + 1)]
+
+
+def images_seen(settings: RunSettings, images: int) -> int:
+    """Return the number of images that the run's steps draw, repeats counted."""
+    steps = step_boundaries(settings, images)[-1]
+    passes, rest = divmod(steps, batches_per_epoch(images, settings.batch_size))
+    return passes * images + min(rest * settings.batch_size, images)

@@ -1,0 +1,79 @@
+"""The command line of each job: what the workflow runs, what a log shows, what a person pastes to repeat it."""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from scalestudy.study import paths
+from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.parse import format_number
+from scalestudy.study.runs import Run, RunSettings, Source
+
+if TYPE_CHECKING:
+    from scalestudy.study.config import Study
+
+
+def train_command(study: "Study", run: Run) -> str:
+    """Return the arguments of `scalestudy train` for `run`: all that its result depends on, ready for a shell.
+
+    Device and threads are the rule's to add (`execution_flags`): a change of them is no reason to train again.
+    """
+    arguments = [*settings_flags(run.settings), *_data_flags(study, run), "--output", paths.run_folder(study.name, run.name)]
+    if run.weights is not None:
+        arguments += ["--weights", paths.weights_file(run.weights.name)]
+    if study.save_weights:
+        arguments.append("--save-weights")
+    return _join(arguments)
+
+
+def pretrain_command(study: "Study", upstream: Run) -> str:
+    """Return the arguments of `scalestudy pretrain` for an upstream stage, as `train_command` does for a run."""
+    output = paths.weights_file(upstream.name).parent
+    return _join(
+        [*settings_flags(upstream.settings), *_data_flags(study, upstream), "--task", upstream.task, "--output", output]
+    )
+
+
+def execution_flags(study: "Study") -> str:
+    """Return the flags that say where jobs run; the rule adds threads."""
+    return _join(["--device", study.compute.device, "--jobs-per-gpu", study.compute.jobs_per_gpu])
+
+
+def fetch_command(source: Source) -> str:
+    """Return the arguments of `scalestudy fetch-weights` for a download or a checkpoint file."""
+    origin = ["--url", source.url] if source.kind == "download" else ["--file", source.path, "--sha256", source.sha256]
+    return _join([*origin, "--output", paths.weights_file(source.name).parent])
+
+
+def prepare_command(settings: DatasetSettings, dataset: str, image_size: int) -> str:
+    """Return the arguments of `scalestudy prepare` for one dataset store."""
+    arguments: list[Any] = []
+    for key, value in settings.model_dump(mode="json", exclude_none=True).items():
+        arguments += [_flag(key), value]
+    return _join([*arguments, "--image-size", image_size, "--output", paths.dataset_folder(dataset)])
+
+
+def settings_flags(settings: RunSettings) -> list[str]:
+    """Return every setting of a run as flags, in field order; what is None is left out."""
+    flags = []
+    for key, value in settings.model_dump(mode="json").items():
+        if value is not None:
+            flags += [_flag(key), value if isinstance(value, str) else format_value(value)]
+    return flags
+
+
+def format_value(value: Any) -> str:
+    """Return a number as it stands on a command line: whole numbers plain, others in their canonical text."""
+    return str(value) if isinstance(value, (bool, int)) else format_number(value)
+
+
+def _data_flags(study: "Study", run: Run) -> list[Any]:
+    data = paths.dataset_folder(run.dataset)
+    return ["--data", data, "--normalization", run.normalization, "--precision", study.compute.precision]
+
+
+def _flag(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
+
+
+def _join(arguments: list[Any]) -> str:
+    return shlex.join(str(argument) for argument in arguments)

@@ -1,0 +1,165 @@
+"""What a run will take: images, steps, memory and time, before it has run. Torch-free."""
+
+import json
+import os
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import platformdirs
+
+from scalestudy.files import read_json, write_json
+from scalestudy.study import paths
+from scalestudy.study.budget import images_seen, step_boundaries
+from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.model_costs import COSTS
+from scalestudy.study.runs import Run, RunSettings
+
+# A processor core at its slowest in plain float32, in 10^9 multiply-adds per second, backward pass included.
+_GUESSED_GMACS_PER_SECOND = 10.0
+_START_SECONDS = 4.0  # imports, model, data
+_MB_PER_GMAC = 25.0  # activations kept for the backward pass, float32; measured on ResNets
+_BASE_MB = 700.0  # torch and its libraries
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """images: training images of the run, or None where the data is not prepared yet and its size unknown.
+
+    seconds is None with them. `measured` says whether the time comes from measured speeds or from a rough guess.
+    """
+
+    images: int | None
+    steps: int | None
+    images_seen: int | None
+    seconds: float | None
+    memory_mb: int
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images per second of training and of measuring, for one kind of run on one machine."""
+
+    train: float
+    evaluate: float
+
+
+def dataset_sizes(settings: DatasetSettings, dataset: str) -> tuple[int, int] | None:
+    """Return the training and test images of a dataset: from its store, else as published, else None."""
+    record = paths.dataset_folder(dataset) / "dataset.json"
+    if record.is_file():
+        info = read_json(record)
+        return info["train_images"], info["test_images"]
+    if settings.source in ("cifar10", "cifar100"):
+        return 50_000, 10_000
+    if settings.source == "digits":
+        test = round(1797 * float(settings.test_fraction or 0))
+        return 1797 - test, test
+    if settings.source == "glyphs":
+        return settings.train_images or 0, settings.test_images or 0
+    return None
+
+
+def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estimate:
+    """Return what `run` will take, with `sizes` the dataset's training and test images where they are known."""
+    settings = run.settings
+    memory = memory_mb(settings)
+    if sizes is None:
+        return Estimate(None, None, None, None, memory, False)
+    train, test = sizes
+    held_out = round(train * float(settings.validation))
+    images = max(1, round(float(settings.fraction * Fraction(train - held_out))))
+    steps = step_boundaries(settings, images)[-1]
+    seen = images_seen(settings, images)
+    measured = speeds.find(settings)
+    speed = measured or guessed_speed(settings)
+    evaluated = settings.epochs * (images + test + held_out)
+    seconds = _START_SECONDS + seen / speed.train + evaluated / speed.evaluate
+    return Estimate(images, steps, seen, seconds, memory, measured is not None)
+
+
+def memory_mb(settings: RunSettings) -> int:
+    """Return the memory that a run needs, in MiB: weights, gradients, optimizer state and activations of a batch."""
+    cost = COSTS[settings.model]
+    states = {"sgd": 3, "adam": 4, "adamw": 4}[settings.optimizer]
+    parameters = cost.parameters * 4 * states / 2**20
+    activations = _MB_PER_GMAC * _gmacs(settings) * settings.batch_size
+    return round(_BASE_MB + parameters + activations)
+
+
+def guessed_speed(settings: RunSettings) -> Speed:
+    """Return a cautious guess of the speed of one CPU core, from the model's multiply-adds."""
+    forward = _GUESSED_GMACS_PER_SECOND / max(_gmacs(settings), 1e-3)
+    return Speed(train=forward / 3, evaluate=forward)
+
+
+def _gmacs(settings: RunSettings) -> float:
+    cost = COSTS[settings.model]
+    stem = 16 if settings.stem == "cifar" else 1  # no stride and no pooling at first: maps of four times the side
+    return cost.gmacs * (settings.image_size / cost.image_size) ** 2 * stem
+
+
+class Speeds:
+    """Measured speeds, by what they depend on: model, image size, stem, batch size."""
+
+    def __init__(self, known: Mapping[str, Speed]) -> None:
+        self.known = dict(known)
+
+    def find(self, settings: RunSettings) -> Speed | None:
+        """Return the measured speed for settings like these, or None."""
+        return self.known.get(speed_key(settings))
+
+    @classmethod
+    def of_machine(cls) -> "Speeds":
+        """Return what `scalestudy plan` has measured on this machine before."""
+        try:
+            content = json.loads(speeds_file().read_text(encoding="utf-8"))
+            return cls({key: Speed(*values) for key, values in content.items()})
+        except (OSError, ValueError, TypeError):
+            return cls({})
+
+    def save(self) -> None:
+        """Keep the speeds for later plans on this machine."""
+        write_json(speeds_file(), {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())})
+
+    def with_finished(self, folders: Iterable[Path]) -> "Speeds":
+        """Return these speeds with those of finished runs in their place (the median of each kind)."""
+        found: dict[str, list[Speed]] = {}
+        for folder in folders:
+            try:
+                record = read_json(folder / "run.json")
+                settings = RunSettings.model_validate(
+                    {key: value for key, value in record["settings"].items() if key != "dataset"}
+                )
+                measured = settings.epochs * (record["subset"]["images"] + record["test_images"])
+                evaluation = max(record["total_seconds"] - record["train_seconds"] - 1, 0.1)
+                speed = Speed(record["images_seen"] / record["train_seconds"], measured / evaluation)
+            except (OSError, ValueError, KeyError, ZeroDivisionError):
+                continue
+            found.setdefault(speed_key(settings), []).append(speed)
+        return Speeds(
+            {
+                **self.known,
+                **{
+                    key: Speed(
+                        statistics.median(each.train for each in speeds),
+                        statistics.median(each.evaluate for each in speeds),
+                    )
+                    for key, speeds in found.items()
+                },
+            }
+        )
+
+
+def speed_key(settings: RunSettings) -> str:
+    """Return what a run's speed depends on, as text."""
+    return f"{settings.model} {settings.image_size} {settings.stem} {settings.batch_size}"
+
+
+def speeds_file() -> Path:
+    """Return the file of measured speeds in the user's cache."""
+    folder = os.environ.get("SCALESTUDY_CACHE") or platformdirs.user_cache_dir("scalestudy")
+    return Path(folder) / "speeds.json"

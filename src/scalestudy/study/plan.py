@@ -1,0 +1,121 @@
+"""The study as the workflow sees it: each job's inputs, command and resources, looked up by wildcard."""
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from scalestudy.study import commands, paths
+from scalestudy.study.config import find_study, load_study
+from scalestudy.study.estimate import Estimate, Speeds, dataset_sizes, estimate
+from scalestudy.study.record import study_record
+from scalestudy.study.runs import Run, plan_runs
+
+
+class Plan:
+    """All jobs of a study. Rules ask it for what belongs to a wildcard, and hold no logic of their own."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Load the study that Snakemake's `config` names; every other key of it wins over the file."""
+        overrides = {key: value for key, value in config.items() if key != "study"}
+        spec = str(config.get("study", "quickstart"))
+        self.study = load_study(spec, overrides)
+        self.name = self.study.name
+        self.file = str(find_study(spec))
+        self.runs = {run.name: run for run in plan_runs(self.study)}
+        self.sources = {run.weights.name: run.weights for run in self.runs.values() if run.weights}
+        self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
+        self.execution = commands.execution_flags(self.study)
+        self.threads = self.study.compute.threads
+        self.arguments = shlex.join(
+            [spec, *(part for key, value in overrides.items() for part in ("--config", f"{key}={json.dumps(value)}"))]
+        )
+        trained = [*self.runs.values(), *self.upstreams.values()]
+        self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
+        self._sizes = {name: dataset_sizes(settings, name) for name, (settings, _) in self.datasets.items()}
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The resolved study, as `study.json` has it."""
+        return study_record(self.study, list(self.runs.values()))
+
+    @cached_property
+    def figures(self) -> list[str]:
+        """The names of the figures that the study's report has."""
+        from scalestudy.report.figures import figure_names
+
+        return figure_names(self.record)
+
+    def files(self, *names: str) -> list[str]:
+        """Return the path of each of these files for every run."""
+        return [str(paths.run_folder(self.name, run) / name) for run in self.runs for name in names]
+
+    def stores(self) -> list[str]:
+        """Return the record of each dataset that the study's own runs use."""
+        return sorted({self.store(run.dataset) for run in self.runs.values()})
+
+    @staticmethod
+    def store(dataset: str) -> str:
+        """Return the record whose presence says that a dataset is prepared."""
+        return str(paths.dataset_folder(dataset) / "dataset.json")
+
+    def run_data(self, run: str) -> str:
+        """Return the dataset record that `run` waits for."""
+        return self.store(self.runs[run].dataset)
+
+    def run_weights(self, run: str) -> list[str]:
+        """Return the record of the initial weights that `run` waits for, if any."""
+        weights = self.runs[run].weights
+        return [str(paths.weights_record(weights.name))] if weights else []
+
+    def train(self, run: str) -> str:
+        """Return the arguments of `scalestudy train` for `run`."""
+        return commands.train_command(self.study, self.runs[run])
+
+    def upstream_data(self, weights: str) -> str:
+        """Return the dataset record that an upstream stage waits for."""
+        return self.store(self.upstreams[weights].dataset)
+
+    def pretrain(self, weights: str) -> str:
+        """Return the arguments of `scalestudy pretrain` for an upstream stage."""
+        return commands.pretrain_command(self.study, self.upstreams[weights])
+
+    def fetch(self, weights: str) -> str:
+        """Return the arguments of `scalestudy fetch-weights`."""
+        return commands.fetch_command(self.sources[weights])
+
+    def prepare(self, dataset: str) -> str:
+        """Return the arguments of `scalestudy prepare`."""
+        settings, image_size = self.datasets[dataset]
+        return commands.prepare_command(settings, dataset, image_size)
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """Speeds measured on this machine."""
+        return Speeds.of_machine()
+
+    def estimate(self, name: str) -> Estimate:
+        """Return what a run, or an upstream stage, will take."""
+        run = self.runs.get(name) or self.upstreams[name]
+        return estimate(run, self.speeds, self._sizes[run.dataset])
+
+    def priority(self, name: str) -> int:
+        """Return a job's priority: its estimated seconds, so that the longest start first and no core idles at the end."""
+        return max(1, round(self.estimate(name).seconds or 0))
+
+    def memory_mb(self, name: str, attempt: int) -> int:
+        """Return the memory to ask a scheduler for, in MiB: a quarter above the estimate, half as much again each retry."""
+        return math.ceil(self.estimate(name).memory_mb * 1.25 * (1 + 0.5 * (attempt - 1)))
+
+    def minutes(self, name: str, attempt: int) -> int:
+        """Return the time to ask a scheduler for, in minutes: thrice the estimate, at least 15, more with each retry."""
+        seconds = self.estimate(name).seconds
+        return math.ceil(max(15.0, 3 * seconds / 60 if seconds else 240.0) * attempt)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return a regular expression that matches these names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"

@@ -1,0 +1,46 @@
+"""Resume checkpoints: written atomically, never used for other settings, set aside when broken."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scalestudy.files import atomic_path
+
+Fingerprint = dict[str, str]
+
+
+def save_checkpoint(path: Path, fingerprint: Fingerprint, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, text and containers of them) to `path`, complete or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save({"fingerprint": fingerprint, **state}, temporary)
+
+
+def load_checkpoint(
+    path: Path, fingerprint: Fingerprint, warn: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Return the state saved for `fingerprint`, on the CPU, or None where there is none.
+
+    A file that cannot be read, or that belongs to other settings, is renamed to `<name>.unusable` with a warning.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved = state["fingerprint"]
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        _set_aside(path, f"cannot be read ({str(error).splitlines()[0][:100] if str(error) else error!r})", warn)
+        return None
+    if saved != fingerprint:
+        differs = ", ".join(key for key in fingerprint if saved.get(key) != fingerprint[key])
+        _set_aside(path, f"belongs to a run with another {differs}", warn)
+        return None
+    return state
+
+
+def _set_aside(path: Path, reason: str, warn: Callable[[str], None]) -> None:
+    aside = path.with_suffix(".unusable")
+    path.replace(aside)
+    warn(f"checkpoint {path} {reason}; kept as {aside.name}, starting from the first epoch")

@@ -1,0 +1,346 @@
+"""One training job around the loop: device, data and weights in; metrics.csv, run.json and predictions.npz out."""
+
+import csv
+import os
+import platform
+import resource
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scalestudy import __version__
+from scalestudy.data.store import Store
+from scalestudy.data.subsets import indices_sha256
+from scalestudy.errors import UserError
+from scalestudy.files import atomic_path, read_json, sha256_file, write_json
+from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
+from scalestudy.study.names import short_hash
+from scalestudy.study.paths import checkpoint_file
+from scalestudy.study.runs import RunSettings
+from scalestudy.training.device import (
+    choose_device,
+    describe_out_of_memory,
+    device_name,
+    set_threads,
+    training_slot,
+)
+from scalestudy.training.examples import Normalize, Splits
+from scalestudy.training.loop import Diverged, Terminated, Training, fit
+from scalestudy.training.models import build_model, find_head, head_features, load_backbone
+from scalestudy.training.precision import choose_precision
+from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.weights import load_weights, state_sha256
+
+IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one training process is told. data: a prepared dataset's folder; output: the run's folder."""
+
+    name: str
+    settings: RunSettings
+    data: Path
+    output: Path
+    weights: Path | None = None
+    task: Literal["labels", "rotation"] = "labels"
+    normalization: Literal["imagenet", "dataset"] = "imagenet"
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    threads: int = 1
+    jobs_per_gpu: int = 1
+    save_weights: bool = False
+
+
+def run_job(job: Job) -> int:
+    """Train the run and write its files; return the exit code: 0 complete or diverged, 1 failed, 143 terminated.
+
+    Whatever happens is in the run's status.json, which outlives the declared outputs of a failed job. UserError and
+    unexpected errors are recorded there and raised again.
+    """
+    settings = job.settings
+    progress = RunProgress(settings.epochs if settings.steps is None else min(settings.epochs, settings.steps))
+    status = Status(job.output / "status.json", progress.epochs)
+    try:
+        with progress, _stop_signals() as stop_asked:
+            status.write(_train(job, progress, status, stop_asked))
+        return 0
+    except Terminated as error:
+        status.write("failed", kind="terminated", reason=f"{error}; the next start goes on from there")
+        progress.say(f"{error}; saved, the next start goes on from there")
+        return 128 + signal.SIGTERM
+    except UserError as error:
+        status.write("failed", kind="input", reason=str(error))
+        raise
+    except Exception as error:
+        if device := _out_of_memory(error):
+            reason = describe_out_of_memory(device, settings.batch_size)
+            status.write("failed", kind="oom", reason=reason)
+            progress.say(f"error: {reason}")
+            return 1
+        status.write("failed", kind="error", reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        raise
+
+
+def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callable[[], bool]) -> str:
+    """Train from the start or the checkpoint to the end, write the declared outputs, return the run's state."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with training_slot(job.device, job.jobs_per_gpu, progress.say):
+        device = choose_device(job.device)
+        precision = choose_precision(job.precision, device)
+        threads = set_threads(job.threads)
+        progress.say(f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)")
+        store = Store.open(job.data)
+        splits = Splits.of(store, job.settings, job.task, device)
+        normalization = _normalization(job, store)
+        model, notes = _initial_model(job, len(splits.classes))
+        facts = _facts(job, store, splits, model)
+        for note in [*notes, _budget_note(facts, job.settings)]:
+            progress.say(note)
+        normalize = Normalize(normalization["mean"], normalization["std"], device)
+        checkpoint = checkpoint_file(job.output)
+        fingerprint = {
+            "settings": facts["fingerprint"],
+            "device": device.type,
+            "precision": precision,
+            "threads": str(threads),
+        }
+        training = Training.fresh(model, job.settings, facts["steps"], device, precision)
+        status.write("running")
+        diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
+        try:
+            logits, labels = fit(
+                training, splits, job.settings, normalize, checkpoint, fingerprint, progress, stop_asked, status.epoch_done
+            )
+        except Diverged as error:
+            diverged = {"epoch": error.epoch, "step": error.step}
+            progress.say(f"diverged: {error}; the run stops here")
+        record = {
+            **facts,
+            "status": "diverged" if diverged else "complete",
+            "diverged": diverged,
+            "device": device.type,
+            "device_name": device_name(device),
+            "precision": precision,
+            "threads": threads,
+            "normalization": normalization,
+            "resumed_from": training.resumed_from,
+            "train_seconds": round(sum(float(row["seconds"]) for row in training.rows), 3),
+            "total_seconds": round(time.perf_counter() - clock, 3),
+            "peak_memory_mb": _peak_memory_mb(device),
+            "started": started.isoformat(timespec="seconds"),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "final_weights_sha256": None if diverged else state_sha256(training.model.state_dict()),
+            "versions": versions(),
+            "platform": platform.platform(),
+            "hostname": socket.gethostname(),
+            "git_commit": git_commit(),
+            "command": shlex.join(["scalestudy", *sys.argv[1:]]),
+        }
+        if job.save_weights and not diverged:
+            _write_weights(job.output / "weights.pth", training)
+        _write_predictions(job.output / "predictions.npz", logits, labels)
+        _write_metrics(job.output / "metrics.csv", training.rows, splits)
+        write_json(job.output / "run.json", record)
+        checkpoint.unlink(missing_ok=True)
+    return str(record["status"])
+
+
+def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
+    """Return the model with its initial weights, and notes for the log on what was loaded."""
+    settings = job.settings
+    model = build_model(
+        settings.model,
+        classes,
+        seed=settings.seed,
+        dropout=settings.dropout,
+        stem=settings.stem,
+        image_size=settings.image_size,
+    )
+    if job.weights is None:
+        return model, []
+    return model, load_backbone(model, load_weights(job.weights), find_head(model)[0])
+
+
+def _facts(job: Job, store: Store, splits: Splits, model: nn.Module) -> dict[str, Any]:
+    """Return what run.json says of settings, data and model before the first step."""
+    images, settings = len(splits.train), job.settings
+    weights = None if job.weights is None else _weights_record(job.weights, settings.init)
+    labels = np.asarray(store.train_labels)[splits.train.indices]
+    return {
+        "run": job.name,
+        "status": "running",
+        "settings": {**settings.model_dump(mode="json"), "dataset": store.info["name"]},
+        "task": job.task,
+        "subset": {
+            "images": images,
+            "sha256": indices_sha256(splits.train.indices),
+            "counts": np.bincount(labels, minlength=len(store.info["classes"])).tolist(),
+        },
+        "dataset": {key: store.info[key] for key in ("name", "sha256", "classes", "train_images", "test_images")},
+        "weights": weights,
+        "model": {
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "features": head_features(model),
+            "head": find_head(model)[0],
+        },
+        "batches_per_epoch": batches_per_epoch(images, settings.batch_size),
+        "steps": step_boundaries(settings, images)[-1],
+        "images_seen": images_seen(settings, images),
+        "test_images": len(splits.test),
+        "fingerprint": short_hash(
+            [
+                settings.model_dump(mode="json"),
+                job.task,
+                job.normalization,
+                store.info["sha256"],
+                weights and weights["sha256"],
+            ]
+        ),
+    }
+
+
+def _budget_note(facts: Mapping[str, Any], settings: RunSettings) -> str:
+    images = facts["subset"]["images"]
+    merged = images % settings.batch_size == 1 and images > settings.batch_size
+    return (
+        f"{images:,} training images, {facts['test_images']:,} test images; {facts['batches_per_epoch']:,} batches of "
+        f"{settings.batch_size} a pass, {facts['steps']:,} steps"
+        + ("; the last image of a pass joins the batch before it" if merged else "")
+    )
+
+
+def _normalization(job: Job, store: Store) -> dict[str, Any]:
+    """Return the input statistics that the job names, with their numbers."""
+    if job.normalization == "imagenet":
+        return {"name": "imagenet", "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    return {"name": "dataset", "mean": store.info["mean"], "std": store.info["std"]}
+
+
+def _weights_record(file: Path, name: str) -> dict[str, str]:
+    """Return name, SHA-256 and source of initial weights, from the record beside them where there is one."""
+    record = file.with_name("weights.json")
+    if record.is_file():
+        return {"name": file.parent.name, **read_json(record)}
+    return {"name": name, "sha256": sha256_file(file), "source": str(file)}
+
+
+class Status:
+    """The run's status.json: what `scalestudy status` shows while it runs, and why it failed when it did."""
+
+    def __init__(self, path: Path, epochs: int) -> None:
+        self.path = path
+        self.facts: dict[str, Any] = {
+            "epoch": 0,
+            "epochs": epochs,
+            "train_accuracy": None,
+            "test_accuracy": None,
+            "seconds_left": None,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+        }
+
+    def write(self, state: str, kind: str | None = None, reason: str | None = None) -> None:
+        """Write the state, and why, with the latest numbers."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(self.path, {"state": state, "kind": kind, "reason": reason, **self.facts, "updated": now})
+
+    def epoch_done(self, row: Row, seconds_left: float) -> None:
+        """Take over the numbers of a finished epoch."""
+        for key in ("epoch", "train_accuracy", "test_accuracy"):
+            self.facts[key] = row[key]
+        self.facts["seconds_left"] = round(seconds_left, 1)
+        self.write("running")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a question that the loop asks; a second signal ends the process at once."""
+    received: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _out_of_memory(error: Exception) -> torch.device | None:
+    """Return the device whose memory ran out, or None where that is not what happened."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return torch.device("cuda", 0)
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "allocate memory" in str(error):
+        return torch.device("cpu")
+    return None
+
+
+def _write_metrics(path: Path, rows: list[Row], splits: Splits) -> None:
+    columns = ["epoch", "step", "lr"]
+    for name in splits.measured():
+        columns += [f"{name}_loss", f"{name}_accuracy"]
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*columns, "seconds", "images_per_second"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_predictions(path: Path, logits: Tensor, labels: Tensor) -> None:
+    """Write labels int64 [M], predictions int64 [M], probabilities float16 [M, C]; all empty for a diverged run."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            labels=labels.numpy(),
+            predictions=logits.argmax(1).numpy() if len(logits) else np.empty(0, dtype=np.int64),
+            probabilities=logits.softmax(1).numpy().astype(np.float16),
+        )
+
+
+def _write_weights(path: Path, training: Training) -> None:
+    with atomic_path(path) as temporary:
+        torch.save({key: value.cpu() for key, value in training.model.state_dict().items()}, temporary)
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    """Return the most memory that this process held: on the GPU where it trained there, else resident."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that may change a number."""
+    packages = {name: version(name) for name in ("torch", "torchvision", "numpy")}
+    return {"scalestudy": __version__, **packages, "python": platform.python_version()}
+
+
+def git_commit() -> str | None:
+    """Return the commit of the project that the process runs in, with `+` where files differ from it; None outside."""
+    try:
+        shown = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return shown.stdout.strip() or None

@@ -1,0 +1,239 @@
+"""The training loop: fresh model and optimizer from the seed, cross-entropy, everything measured after each epoch.
+
+A run's numbers depend on its settings, its seed, the kind of machine and the number of threads, and on nothing
+else: batches follow from the seed and the step alone, and all other state travels in the checkpoint.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scalestudy.study.budget import step_boundaries
+from scalestudy.study.runs import RunSettings
+from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
+from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
+from scalestudy.training.folding import evaluation_model
+from scalestudy.training.precision import autocast_context, prepare_model
+from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.recipe import augment, make_optimizer, make_schedule, stream_seed
+
+EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
+SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
+GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
+        self.epoch, self.step = epoch, step
+
+
+class Terminated(Exception):
+    """A signal asked the run to stop; its state is saved."""
+
+
+@dataclass
+class Training:
+    """One run in progress: all that a checkpoint holds. rows: one per finished epoch; lr: of the last step."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    device: torch.device
+    precision: str
+    step: int = 0
+    lr: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    resumed_from: list[int] = field(default_factory=list)
+
+    @classmethod
+    def fresh(
+        cls, model: nn.Module, settings: RunSettings, steps: int, device: torch.device, precision: str
+    ) -> "Training":
+        """Start `steps` optimizer steps of `model` on `device`."""
+        model = prepare_model(model.to(device), precision)
+        optimizer = make_optimizer(model.parameters(), settings)
+        torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
+        return cls(model, optimizer, make_schedule(optimizer, settings, steps), device, precision)
+
+    def save(self, path: Path, fingerprint: Fingerprint) -> None:
+        """Write the checkpoint, complete or not at all."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "step": self.step,
+            "lr": self.lr,
+            "rows": self.rows,
+            "resumed_from": self.resumed_from,
+        }
+        save_checkpoint(path, fingerprint, state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `save` wrote."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["rng"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        self.step, self.lr, self.rows = state["step"], state["lr"], state["rows"]
+        self.resumed_from = [*state["resumed_from"], len(self.rows)]
+
+    def update(self, inputs: Tensor, labels: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+        """Take one optimizer step on a batch; return its loss (a scalar) and logits, float32 [B, C]."""
+        with autocast_context(self.device, self.precision):
+            logits = self.model(inputs).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.lr = self.schedule.get_last_lr()[0]
+        self.schedule.step()
+        self.step += 1
+        return loss.detach(), logits.detach()
+
+
+def fit(
+    training: Training,
+    splits: Splits,
+    settings: RunSettings,
+    normalize: Normalize,
+    checkpoint: Path,
+    fingerprint: Fingerprint,
+    progress: RunProgress,
+    stop_asked: Callable[[], bool],
+    on_epoch: Callable[[Row, float], None],
+) -> tuple[Tensor, Tensor]:
+    """Train to the end and measure after each epoch; return the test set's logits, float32 [M, C], and labels.
+
+    Goes on from `checkpoint` where it holds this run. Raises Diverged, or Terminated after saving when `stop_asked`.
+    """
+    boundaries = step_boundaries(settings, len(splits.train))
+    if state := load_checkpoint(checkpoint, fingerprint, progress.say):
+        training.restore(state)
+        progress.say(f"resuming from epoch {len(training.rows)} (step {training.step:,} of {boundaries[-1]:,})")
+    batches = shuffled_batches(len(splits.train), settings.batch_size, settings.seed, training.step)
+    progress.start(training.step, boundaries[-1])
+    saved = time.monotonic()
+    try:
+        for epoch in range(len(training.rows) + 1, len(boundaries) + 1):
+            row = train_epoch(
+                training, epoch, boundaries[epoch - 1], batches, splits.train, settings, normalize, progress, stop_asked
+            )
+            measured, logits, labels = measure(training, splits, normalize, stop_asked)
+            if not all(math.isfinite(value) for value in measured.values()):
+                raise Diverged(epoch, training.step)
+            speed = {name: row.pop(name) for name in ("seconds", "images_per_second")}
+            training.rows.append({**row, **measured, **speed})
+            progress.epoch_done(training.rows[-1], training.step)
+            on_epoch(training.rows[-1], progress.seconds_left(training.step))
+            if epoch < len(boundaries) and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                training.save(checkpoint, fingerprint)
+                saved = time.monotonic()
+    except Terminated:
+        training.save(checkpoint, fingerprint)
+        raise
+    return logits, labels
+
+
+def train_epoch(
+    training: Training,
+    epoch: int,
+    last_step: int,
+    batches: Iterator[Tensor],
+    examples: Examples,
+    settings: RunSettings,
+    normalize: Normalize,
+    progress: RunProgress,
+    stop_asked: Callable[[], bool],
+) -> Row:
+    """Take optimizer steps up to `last_step`; return the epoch's number, step, lr, seconds and images per second."""
+    training.model.train()
+    progress.start_epoch(epoch, last_step - training.step)
+    began, seen = time.perf_counter(), 0
+    unseen: list[Tensor] = []
+    while training.step < last_step:
+        positions = next(batches)
+        images, labels = examples.batch(positions, stream_seed(settings.seed, "turns", training.step))
+        images = augment(images, settings.augmentation, stream_seed(settings.seed, "augment", training.step))
+        loss, logits = training.update(normalize(images), labels, settings.label_smoothing)
+        seen += len(positions)
+        unseen.append(loss)
+        if training.device.type == "cpu" or len(unseen) == GPU_LOSSES_AT_ONCE or training.step == last_step:
+            _raise_if_diverged(unseen, epoch, training.step)
+            unseen.clear()
+        if progress.shows_batches:
+            accuracy = (logits.argmax(1) == labels).float().mean().item()
+            progress.batch(loss.item(), accuracy, seen / (time.perf_counter() - began))
+        if stop_asked():
+            raise Terminated(f"stopped by a signal in epoch {epoch}, step {training.step}")
+    seconds = time.perf_counter() - began
+    return {
+        "epoch": epoch,
+        "step": training.step,
+        "lr": training.lr,
+        "seconds": round(seconds, 3),
+        "images_per_second": round(seen / seconds, 1),
+    }
+
+
+def _raise_if_diverged(losses: list[Tensor], epoch: int, step: int) -> None:
+    finite = torch.stack(losses).isfinite()
+    if not bool(finite.all()):
+        raise Diverged(epoch, step - len(losses) + 1 + int((~finite).int().argmax()))
+
+
+def measure(
+    training: Training, splits: Splits, normalize: Normalize, stop_asked: Callable[[], bool]
+) -> tuple[Row, Tensor, Tensor]:
+    """Return loss and accuracy over the whole of each split, and the test set's logits and labels."""
+    network = evaluation_model(training.model)
+    row: Row = {}
+    for name, examples in splits.measured().items():
+        logits, labels = predict(network, examples, normalize, training.precision, stop_asked)
+        row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(logits, labels)
+        if name == "test":
+            test_logits, test_labels = logits, labels
+    return row, test_logits, test_labels
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    examples: Examples,
+    normalize: Normalize,
+    precision: str,
+    stop_asked: Callable[[], bool] = lambda: False,
+) -> tuple[Tensor, Tensor]:
+    """Return the logits, float32 [N, C], and labels, int64 [N], of all examples in order, on the CPU."""
+    logits, labels = [], []
+    for positions in torch.arange(len(examples)).split(EVALUATION_BATCH):
+        images, batch_labels = examples.batch(positions)
+        with autocast_context(examples.device, precision):
+            logits.append(model(normalize(images)).float())
+        labels.append(batch_labels)
+        if stop_asked():
+            raise Terminated("stopped by a signal while measuring")
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def loss_and_accuracy(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Return the mean cross-entropy per image, and correct/total, for logits float32 [N, C] and labels int64 [N].
+
+    Everything is gathered first and counted once, so uneven batches cannot weigh wrongly.
+    """
+    loss = F.cross_entropy(logits.double(), labels).item()
+    correct = int((logits.argmax(1) == labels).sum())
+    return round(loss, 6) if math.isfinite(loss) else loss, correct / len(labels)

@@ -1,0 +1,56 @@
+"""Datasets and initial weights: each made once, by one job, for all runs."""
+
+
+rule data:
+    """Only the datasets of the study."""
+    input:
+        PLAN.stores(),
+
+
+rule prepare_dataset:
+    output:
+        "data/{dataset}/dataset.json",
+    log:
+        "data/logs/{dataset}.log",
+    wildcard_constraints:
+        dataset=one_of(PLAN.datasets),
+    params:
+        arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
+    shell:
+        "scalestudy prepare {params.arguments} 2>&1 | tee {log:q}"
+
+
+rule fetch_weights:
+    """Published weights, or a checkpoint file, with the SHA-256 verified. Training never opens a socket."""
+    output:
+        "weights/{weights}/weights.json",
+    log:
+        "weights/logs/{weights}.log",
+    wildcard_constraints:
+        weights=one_of(set(PLAN.sources) - set(PLAN.upstreams)),
+    params:
+        arguments=lambda wildcards: PLAN.fetch(wildcards.weights),
+    shell:
+        "scalestudy fetch-weights {params.arguments} 2>&1 | tee {log:q}"
+
+
+rule pretrain:
+    """An upstream stage: initial weights trained on other data, or without labels."""
+    input:
+        lambda wildcards: PLAN.upstream_data(wildcards.weights),
+    output:
+        "weights/{weights}/weights.json",
+    log:
+        "weights/logs/{weights}.log",
+    wildcard_constraints:
+        weights=one_of(PLAN.upstreams),
+    params:
+        arguments=lambda wildcards: PLAN.pretrain(wildcards.weights),
+    threads: PLAN.threads
+    priority: 1_000_000
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(wildcards.weights, attempt),
+        runtime=lambda wildcards, attempt: PLAN.minutes(wildcards.weights, attempt),
+    shell:
+        "scalestudy pretrain {params.arguments} {PLAN.execution} --threads {threads} > {log:q} 2>&1"

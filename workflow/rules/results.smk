@@ -1,0 +1,57 @@
+"""From runs to findings: seconds, without torch."""
+
+
+rule write_study:
+    """The resolved study beside its results."""
+    input:
+        PLAN.file,
+    output:
+        f"{RESULTS}/study.json",
+    log:
+        f"{RESULTS}/logs/write_study.log",
+    params:
+        study=PLAN.arguments,
+    shell:
+        "scalestudy write-study {params.study} --output {output:q} > {log:q} 2>&1"
+
+
+rule collect:
+    input:
+        runs=PLAN.files("metrics.csv", "run.json"),
+        study=rules.write_study.output,
+    output:
+        results=report(
+            f"{RESULTS}/results.csv",
+            caption="../captions/results.rst",
+            category="Tables",
+            labels={"table": "All runs"},
+        ),
+        curves=report(
+            f"{RESULTS}/curves.csv",
+            caption="../captions/curves.rst",
+            category="Tables",
+            labels={"table": "Learning curves"},
+        ),
+    log:
+        f"{RESULTS}/logs/collect.log",
+    params:
+        study=STUDY,
+    shell:
+        "scalestudy collect {params.study:q} > {log:q} 2>&1"
+
+
+rule analyse:
+    input:
+        predictions=PLAN.files("predictions.npz"),
+        results=rules.collect.output,
+        study=rules.write_study.output,
+        data=PLAN.stores(),
+        code=sorted(glob("src/scalestudy/analysis/*.py")),
+    output:
+        f"{RESULTS}/findings.json",
+    log:
+        f"{RESULTS}/logs/analyse.log",
+    params:
+        study=STUDY,
+    shell:
+        "scalestudy analyse {params.study:q} > {log:q} 2>&1"
