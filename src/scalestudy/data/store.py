@@ -1,0 +1,205 @@
+"""The dataset store: four arrays on disk, read through memory maps by every run, and their description.
+
+A store is a folder with `train_images.npy`, `train_labels.npy`, `test_images.npy`, `test_labels.npy` and
+`dataset.json`, which is written last: where it is, the store is complete.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from scalestudy.errors import UserError
+from scalestudy.files import read_json, write_json
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, Split] = ("train", "test")
+
+_HEADER_BYTES = 128
+
+
+@dataclass(frozen=True)
+class Store:
+    """A complete dataset, its arrays mapped read-only.
+
+    Images are uint8 [N, H, W, 3] (RGB), labels int64 [N]. `info` is what dataset.json holds.
+    """
+
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+    info: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Return the store in the folder `path`. Raises UserError where it is not there, or not whole."""
+        if not (path / "dataset.json").is_file():
+            raise UserError(
+                f"no dataset in {path}: dataset.json is missing; make it with `scalestudy prepare`"
+            )
+        info = read_json(path / "dataset.json")
+        arrays = {}
+        for split in SPLITS:
+            for kind in ("images", "labels"):
+                file = path / f"{split}_{kind}.npy"
+                try:
+                    arrays[f"{split}_{kind}"] = np.load(file, mmap_mode="r", allow_pickle=False)
+                except (OSError, ValueError, EOFError) as error:
+                    raise UserError(
+                        f"{file} cannot be read ({error}); delete {path} and prepare it again"
+                    ) from None
+                if len(arrays[f"{split}_{kind}"]) != info[f"{split}_images"]:
+                    raise UserError(
+                        f"{file} does not fit its dataset.json; delete {path} and prepare it again"
+                    )
+        return cls(**arrays, info=info)
+
+
+class StoreWriter:
+    """Writes a store piece by piece into a temporary folder beside it; moves it into place when whole.
+
+    A context manager; one at a time for each store (others wait). Images go straight to disk, so memory
+    holds one piece at a time. What describes the images (checksum, mean, standard deviation) is gathered on
+    the way.
+    """
+
+    def __init__(self, folder: Path, image_size: int) -> None:
+        self.folder = folder
+        self.image_size = image_size
+        self._partial = folder.parent / f".{folder.name}.partial"
+        self._lock = FileLock(folder.parent / f".{folder.name}.lock")
+        self._files: dict[Split, BinaryIO] = {}
+        self._splits: dict[Split, _Gathered] = {}
+
+    def __enter__(self) -> "StoreWriter":
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        shutil.rmtree(self._partial, ignore_errors=True)  # what a killed process left
+        self._partial.mkdir()
+        for split in SPLITS:
+            file = (self._partial / f"{split}_images.npy").open("wb")
+            file.write(bytes(_HEADER_BYTES))  # the header needs the number of images, known at the end
+            self._files[split] = file
+            self._splits[split] = _Gathered()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._lock.release()
+
+    def append(self, split: Split, images: Images, labels: Labels) -> None:
+        """Add `images`, uint8 [n, image_size, image_size, 3], with their `labels`, int64 [n], to a split."""
+        assert images.dtype == np.uint8, images.dtype
+        assert images.shape == (len(labels), self.image_size, self.image_size, 3), images.shape
+        images = np.ascontiguousarray(images)
+        self._files[split].write(images.data)
+        self._splits[split].add(images, labels)
+
+    def count(self, split: Split) -> int:
+        """Return how many images a split has so far."""
+        return sum(map(len, self._splits[split].labels))
+
+    def shared_images(self) -> list[tuple[int, int]]:
+        """Return each test image that is also in the training set, as its first (train index, test index)."""
+        train, test = (np.concatenate(self._splits[split].prints) for split in SPLITS)
+        first: dict[int, int] = {}
+        wanted = set(test.tolist())
+        for index, fingerprint in enumerate(train.tolist()):
+            if fingerprint in wanted:
+                first.setdefault(fingerprint, index)
+        return [(first[f], index) for index, f in enumerate(test.tolist()) if f in first]
+
+    def publish(
+        self, classes: list[str], info: Mapping[str, Any], summary: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Move the arrays into place, then write dataset.json; return its content.
+
+        Both splits must hold an image. Mean and standard deviation are over all pixels of the training
+        images, for each channel, in [0, 1]. `sha256` is over the SHA-256 digests of the four arrays' bytes,
+        in the order of the files above.
+        """
+        for split in SPLITS:
+            self._finish(split)
+        mean, std = self._splits["train"].mean_and_std()
+        whole = hashlib.sha256()
+        for split in SPLITS:
+            whole.update(self._splits[split].sha256.digest())
+            labels = np.concatenate(self._splits[split].labels).astype("<i8")
+            whole.update(hashlib.sha256(labels.tobytes()).digest())
+        content = {
+            "name": self.folder.name,
+            **info,
+            "image_size": self.image_size,
+            "classes": classes,
+            **{f"{split}_images": self.count(split) for split in SPLITS},
+            **{f"{split}_counts": self._counts(split, len(classes)) for split in SPLITS},
+            "mean": mean,
+            "std": std,
+            "sha256": whole.hexdigest(),
+            "summary": dict(summary),
+        }
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "dataset.json").unlink(missing_ok=True)  # not complete while its arrays change
+        for file in sorted(self._partial.iterdir()):
+            file.replace(self.folder / file.name)
+        write_json(self.folder / "dataset.json", content)
+        return content
+
+    def _finish(self, split: Split) -> None:
+        """Write a split's labels, and the header of its images."""
+        header = BytesIO()
+        shape = (self.count(split), self.image_size, self.image_size, 3)
+        np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        assert len(header.getvalue()) == _HEADER_BYTES
+        file = self._files[split]
+        file.seek(0)
+        file.write(header.getvalue())
+        file.close()
+        np.save(self._partial / f"{split}_labels.npy", np.concatenate(self._splits[split].labels))
+
+    def _counts(self, split: Split, classes: int) -> list[int]:
+        labels = np.concatenate(self._splits[split].labels)
+        assert labels.min() >= 0, "negative label"
+        assert labels.max() < classes, "label without a class"
+        return [int(count) for count in np.bincount(labels, minlength=classes)]
+
+
+class _Gathered:
+    """What is gathered about one split while its images pass by."""
+
+    def __init__(self) -> None:
+        self.labels: list[Labels] = []
+        self.prints: list[NDArray[np.uint64]] = []
+        self.sha256 = hashlib.sha256()
+        self._histogram = np.zeros((3, 256), dtype=np.int64)
+
+    def add(self, images: Images, labels: Labels) -> None:
+        self.labels.append(np.asarray(labels, dtype=np.int64))
+        digests = b"".join(hashlib.blake2b(image, digest_size=8).digest() for image in images)
+        self.prints.append(np.frombuffer(digests, dtype=np.uint64))
+        self.sha256.update(images.data)
+        for channel in range(3):
+            self._histogram[channel] += np.bincount(images[..., channel].ravel(), minlength=256)
+
+    def mean_and_std(self) -> tuple[list[float], list[float]]:
+        """Return both for each channel, from the exact histogram: the same whatever the pieces were."""
+        values = np.arange(256)
+        pixels = self._histogram.sum(axis=1)
+        mean = (self._histogram @ values) / pixels / 255
+        square = (self._histogram @ values**2) / pixels / 255**2
+        return mean.tolist(), np.sqrt(np.maximum(square - mean**2, 0)).tolist()
