@@ -113,8 +113,9 @@ def subset_indices(
         names = [classes[label] if classes else str(label) for label in missing]
         smallest = f"; use {Fraction(len(present), rest)} or more" if rest >= len(present) else ""
         raise UserError(
-            f"fraction {fraction} of {rest} training is {size}, but a subset needs at least 1 image of "
-            f"each of the {len(present)} classes; there would be none of class {', '.join(names)}{smallest}"
+            f"fraction {fraction} of {rest} training images is {size}, but a subset needs at least 1 "
+            f"image of each of the {len(present)} classes; there would be none of class "
+            f"{', '.join(names)}{smallest}"
         )
     return np.sort(order[:size]), np.sort(order[rest:])
 
