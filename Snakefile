@@ -1,11 +1,10 @@
 """study -> runs -> targets. Rules call the `scalestudy` command; what they run is decided in `scalestudy.study.plan`."""
 
-import os
+import shlex
 import sys
 from glob import glob
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
@@ -14,7 +13,7 @@ from scalestudy.study.plan import Plan, one_of
 min_version("7.32")
 
 # Jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 
 try:
     PLAN = Plan(config)

@@ -14,6 +14,8 @@ rule prepare_dataset:
         "data/logs/{dataset}.log",
     wildcard_constraints:
         dataset=one_of(PLAN.datasets),
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
     shell:
@@ -28,6 +30,8 @@ rule fetch_weights:
         "weights/logs/{weights}.log",
     wildcard_constraints:
         weights=one_of(set(PLAN.sources) - set(PLAN.upstreams)),
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         arguments=lambda wildcards: PLAN.fetch(wildcards.weights),
     shell:
@@ -44,13 +48,17 @@ rule pretrain:
         "weights/logs/{weights}.log",
     wildcard_constraints:
         weights=one_of(PLAN.upstreams),
-    params:
-        arguments=lambda wildcards: PLAN.pretrain(wildcards.weights),
-    threads: PLAN.threads
     priority: 1_000_000
+    conda:
+        "../envs/scalestudy.yaml"
+    threads: PLAN.threads
     resources:
         gpu=0,
+        device=PLAN.study.compute.device,
+        jobs_per_gpu=PLAN.study.compute.jobs_per_gpu,
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(wildcards.weights, attempt),
         runtime=lambda wildcards, attempt: PLAN.minutes(wildcards.weights, attempt),
+    params:
+        arguments=lambda wildcards: PLAN.pretrain(wildcards.weights),
     shell:
-        "scalestudy pretrain {params.arguments} {PLAN.execution} --threads {threads} > {log:q} 2>&1"
+        "scalestudy pretrain {params.arguments} --threads {threads} --device {resources.device} --jobs-per-gpu {resources.jobs_per_gpu} > {log:q} 2>&1"

@@ -4,7 +4,8 @@
 rule figure:
     input:
         rules.analyse.output,
-        code=sorted(glob("src/scalestudy/report/figures/*.py")) + ["src/scalestudy/report/style.py"],
+        code=sorted(glob("src/scalestudy/report/figures/*.py"))
+        + ["src/scalestudy/report/style.py"],
     output:
         svg=report(
             f"{RESULTS}/figures/{{figure}}.svg",
@@ -18,6 +19,8 @@ rule figure:
         f"{RESULTS}/logs/figure/{{figure}}.log",
     wildcard_constraints:
         figure=one_of(PLAN.figures),
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:
@@ -35,6 +38,8 @@ rule render:
         markdown=f"report/{STUDY}/report.md",
     log:
         f"{RESULTS}/logs/render.log",
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:

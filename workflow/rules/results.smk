@@ -9,6 +9,8 @@ rule write_study:
         f"{RESULTS}/study.json",
     log:
         f"{RESULTS}/logs/write_study.log",
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         study=PLAN.arguments,
     shell:
@@ -34,6 +36,8 @@ rule collect:
         ),
     log:
         f"{RESULTS}/logs/collect.log",
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:
@@ -51,6 +55,8 @@ rule analyse:
         f"{RESULTS}/findings.json",
     log:
         f"{RESULTS}/logs/analyse.log",
+    conda:
+        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:

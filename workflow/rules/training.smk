@@ -13,13 +13,17 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}.log",
     wildcard_constraints:
         run="[^/]+",
-    params:
-        arguments=lambda wildcards: PLAN.train(wildcards.run),
-    threads: PLAN.threads
     priority: lambda wildcards: PLAN.priority(wildcards.run)
+    conda:
+        "../envs/scalestudy.yaml"
+    threads: PLAN.threads
     resources:
         gpu=0,
+        device=PLAN.study.compute.device,
+        jobs_per_gpu=PLAN.study.compute.jobs_per_gpu,
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(wildcards.run, attempt),
         runtime=lambda wildcards, attempt: PLAN.minutes(wildcards.run, attempt),
+    params:
+        arguments=lambda wildcards: PLAN.train(wildcards.run),
     shell:
-        "scalestudy train {params.arguments} {PLAN.execution} --threads {threads} > {log:q} 2>&1"
+        "scalestudy train {params.arguments} --threads {threads} --device {resources.device} --jobs-per-gpu {resources.jobs_per_gpu} > {log:q} 2>&1"

@@ -1,5 +1,7 @@
 """`scalestudy check`, `plan`, `status` and `write-study`: everything about a study that needs no training."""
 
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,9 @@ import typer
 
 from scalestudy.errors import UserError
 from scalestudy.files import write_json
-from scalestudy.study.config import Study, load_study
+from scalestudy.machine import usable_cpus
+from scalestudy.results.status import RunStatus, clock, duration, study_status, summary
+from scalestudy.study.config import Study, json_schema, load_study
 from scalestudy.study.record import study_record
 from scalestudy.study.runs import Run, impossible_runs, plan_runs
 
@@ -47,3 +51,114 @@ def check(study: Name, config: Config = []) -> None:  # noqa: B006
 def write_study(study: Name, output: Path, config: Config = []) -> None:  # noqa: B006
     """Write the resolved study, every run with its settings and command, as JSON."""
     write_json(output, study_record(*load(study, config)))
+
+
+def plan(
+    study: Name,
+    config: Config = [],  # noqa: B006
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Training jobs at once; as many as the machine's cores allow if left out.")
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option(help="Measure speeds that are not known yet on this machine (seconds each).")
+    ] = True,
+) -> None:
+    """List the runs with steps and an estimate of memory and time, and say how long the study takes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from scalestudy.study.estimate import Speeds, dataset_sizes, estimate, makespan, speed_key
+    from scalestudy.study.paths import run_folder
+
+    loaded, runs = load(study, config)
+    upstreams = {run.weights.name: run.weights.upstream for run in runs if run.weights and run.weights.upstream}
+    jobs = [*upstreams.values(), *runs]
+    speeds = Speeds.of_machine().with_finished(run_folder(loaded.name, run.name) for run in runs)
+    unknown = {speed_key(run.settings): run.settings for run in jobs if speeds.find(run.settings) is None}
+    if unknown and calibrate:
+        from scalestudy.training.calibration import measure_speeds
+
+        print(f"measuring {len(unknown)} kinds of run on this machine", flush=True)
+        speeds = measure_speeds(unknown.values(), loaded.compute, speeds)
+    estimates = [estimate(run, speeds, dataset_sizes(run.dataset_settings, run.dataset)) for run in jobs]
+
+    table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for run, each in zip(jobs, estimates, strict=True):
+        table.add_row(
+            run.name,
+            _count(each.images),
+            _count(each.steps),
+            _count(each.images_seen),
+            f"{each.memory_mb / 1024:.1f} GiB",
+            "?" if each.seconds is None else duration(each.seconds) + ("" if each.measured else " (guess)"),
+        )
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+    known = [each.seconds for each in estimates if each.seconds is not None]
+    at_once = workers or max(1, usable_cpus() // loaded.compute.threads)
+    end = makespan(known, at_once)
+    print(
+        f"\n{len(runs):,} runs" + (f" and {len(upstreams)} upstream stages" if upstreams else "") +
+        f"; {duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
+        + (f" (until {clock(end)})" if end else "")
+    )
+    if len(known) < len(estimates):
+        print("The dataset is not prepared yet, so some sizes are unknown: `snakemake data` prepares it")
+
+
+def status(
+    study: Name,
+    config: Config = [],  # noqa: B006
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")] = False,
+) -> None:
+    """Say who is done, running (epoch and time left), failed and waiting."""
+    from rich.console import Console, Group
+    from rich.live import Live
+
+    loaded, runs = load(study, config)
+    names = [run.name for run in runs]
+    console = Console(highlight=False)
+    if not watch:
+        for line in _status_lines(study_status(loaded.name, names)):
+            console.print(line, markup=False, soft_wrap=True)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            statuses = study_status(loaded.name, names)
+            live.update(Group(*_status_lines(statuses)), refresh=True)
+            if all(each.state in ("complete", "diverged", "failed") for each in statuses):
+                return
+            time.sleep(2)
+
+
+def _status_lines(statuses: list[RunStatus]) -> list[str]:
+    """Return the summary, then a line for each running, failed and diverged run."""
+    lines = [summary(statuses)]
+    for each in statuses:
+        facts = each.facts
+        if each.state == "running":
+            left = each.seconds_left
+            lines.append(
+                f"  running   {each.run}  epoch {facts['epoch']} of {facts['epochs']}"
+                + (f", test accuracy {facts['test_accuracy']:.3f}" if facts.get("test_accuracy") is not None else "")
+                + (f", about {duration(left)} left" if left is not None else "")
+                + f"  ({facts['host']})"
+            )
+        elif each.state in ("failed", "diverged"):
+            lines.append(f"  {each.state:<9} {each.run}  {facts.get('reason') or ''}".rstrip())
+    return lines
+
+
+def _count(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def schema(output: Annotated[Path | None, typer.Option(help="Where to write it; standard output if left out.")] = None) -> None:
+    """Print the JSON schema of a study file, for editors."""
+    from scalestudy.files import write_text
+
+    if output is None:
+        print(json_schema(), end="")
+    else:
+        write_text(output, json_schema())

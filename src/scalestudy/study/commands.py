@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def train_command(study: "Study", run: Run) -> str:
     """Return the arguments of `scalestudy train` for `run`: all that its result depends on, ready for a shell.
 
-    Device and threads are the rule's to add (`execution_flags`): a change of them is no reason to train again.
+    Device and threads are the rule's to add: a change of them is no reason to train again.
     """
     arguments = [*settings_flags(run.settings), *_data_flags(study, run), "--output", paths.run_folder(study.name, run.name)]
     if run.weights is not None:
@@ -31,11 +31,6 @@ def pretrain_command(study: "Study", upstream: Run) -> str:
     return _join(
         [*settings_flags(upstream.settings), *_data_flags(study, upstream), "--task", upstream.task, "--output", output]
     )
-
-
-def execution_flags(study: "Study") -> str:
-    """Return the flags that say where jobs run; the rule adds threads."""
-    return _join(["--device", study.compute.device, "--jobs-per-gpu", study.compute.jobs_per_gpu])
 
 
 def fetch_command(source: Source) -> str:

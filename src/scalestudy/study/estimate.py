@@ -1,5 +1,6 @@
 """What a run will take: images, steps, memory and time, before it has run. Torch-free."""
 
+import heapq
 import json
 import os
 import statistics
@@ -79,6 +80,14 @@ def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estim
     evaluated = settings.epochs * (images + test + held_out)
     seconds = _START_SECONDS + seen / speed.train + evaluated / speed.evaluate
     return Estimate(images, steps, seen, seconds, memory, measured is not None)
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """Return how long jobs take on `workers` workers, the longest first (Graham 1969, the LPT rule)."""
+    busy = [0.0] * workers
+    for each in sorted(seconds, reverse=True):
+        heapq.heapreplace(busy, busy[0] + each)
+    return max(busy)
 
 
 def memory_mb(settings: RunSettings) -> int:

@@ -42,7 +42,13 @@ def run_log(study: str, run: str) -> Path:
 
 def checkpoint_file(run_folder: Path) -> Path:
     """Return the resume checkpoint of the run in `run_folder`: beside the runs, never a declared output."""
-    return run_folder.parent.parent / "checkpoints" / f"{run_folder.name}.pt"
+    above = run_folder.parent.parent if run_folder.parent.name == "runs" else run_folder.parent
+    return above / "checkpoints" / f"{run_folder.name}.pt"
+
+
+def finished_folder(run_folder: Path) -> Path:
+    """Return where a finished run's files are kept until they are collected (see `training.handover`)."""
+    return checkpoint_file(run_folder).with_suffix(".finished")
 
 
 def report_folder(study: str) -> Path:

@@ -28,7 +28,6 @@ class Plan:
         self.runs = {run.name: run for run in plan_runs(self.study)}
         self.sources = {run.weights.name: run.weights for run in self.runs.values() if run.weights}
         self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
-        self.execution = commands.execution_flags(self.study)
         self.threads = self.study.compute.threads
         self.arguments = shlex.join(
             [spec, *(part for key, value in overrides.items() for part in ("--config", f"{key}={json.dumps(value)}"))]

@@ -166,6 +166,8 @@ def _combinations(study: "Study") -> Iterator[tuple[str, RunSettings]]:
 def _check(settings: RunSettings, study: "Study") -> None:
     """Raise UserError when a run with these settings cannot exist."""
     check_model(settings.model, settings.image_size, settings.stem)
+    if settings.steps is not None and settings.steps < settings.epochs:
+        raise UserError(f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs)")
     if settings.init != "none" and settings.init not in study.weights:
         try:
             check_weights(settings.model, settings.init, settings.image_size, settings.stem)

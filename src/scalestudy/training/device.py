@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from scalestudy.errors import UserError
+from scalestudy.machine import usable_cpus
 from scalestudy.training.slots import acquire_slot, visible_devices
 
 
@@ -98,13 +99,6 @@ def device_name(device: torch.device) -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use: its affinity, and Slurm's allocation where there is one."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    allocated = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(cpus, int(allocated)) if allocated.isdigit() and int(allocated) > 0 else cpus
 
 
 def set_threads(wanted: int) -> int:

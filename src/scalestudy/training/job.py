@@ -32,6 +32,7 @@ from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundar
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import checkpoint_file
 from scalestudy.study.runs import RunSettings
+from scalestudy.training.checkpoint import Fingerprint
 from scalestudy.training.device import (
     choose_device,
     describe_out_of_memory,
@@ -40,6 +41,7 @@ from scalestudy.training.device import (
     training_slot,
 )
 from scalestudy.training.examples import Normalize, Splits
+from scalestudy.training.handover import keep_finished, run_lock, take_finished
 from scalestudy.training.loop import Diverged, Terminated, Training, fit
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision
@@ -77,7 +79,7 @@ def run_job(job: Job) -> int:
     progress = RunProgress(settings.epochs if settings.steps is None else min(settings.epochs, settings.steps))
     status = Status(job.output / "status.json", progress.epochs)
     try:
-        with progress, _stop_signals() as stop_asked:
+        with progress, _stop_signals() as stop_asked, run_lock(job.output, progress.say):
             status.write(_train(job, progress, status, stop_asked))
         return 0
     except Terminated as error:
@@ -106,6 +108,10 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
         threads = set_threads(job.threads)
         progress.say(f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)")
         store = Store.open(job.data)
+        fingerprint = _fingerprint(job, store, device, precision, threads)
+        if (state := take_finished(job.output, fingerprint)) is not None:
+            progress.say("this run has finished before; its files are put back, nothing is trained")
+            return state
         splits = Splits.of(store, job.settings, job.task, device)
         normalization = _normalization(job, store)
         model, notes = _initial_model(job, len(splits.classes))
@@ -114,12 +120,6 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
             progress.say(note)
         normalize = Normalize(normalization["mean"], normalization["std"], device)
         checkpoint = checkpoint_file(job.output)
-        fingerprint = {
-            "settings": facts["fingerprint"],
-            "device": device.type,
-            "precision": precision,
-            "threads": str(threads),
-        }
         training = Training.fresh(model, job.settings, facts["steps"], device, precision)
         status.write("running")
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
@@ -132,6 +132,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
             progress.say(f"diverged: {error}; the run stops here")
         record = {
             **facts,
+            "fingerprint": fingerprint,
             "status": "diverged" if diverged else "complete",
             "diverged": diverged,
             "device": device.type,
@@ -157,7 +158,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
         _write_predictions(job.output / "predictions.npz", logits, labels)
         _write_metrics(job.output / "metrics.csv", training.rows, splits)
         write_json(job.output / "run.json", record)
-        checkpoint.unlink(missing_ok=True)
+        keep_finished(job.output)
     return str(record["status"])
 
 
@@ -203,16 +204,20 @@ def _facts(job: Job, store: Store, splits: Splits, model: nn.Module) -> dict[str
         "steps": step_boundaries(settings, images)[-1],
         "images_seen": images_seen(settings, images),
         "test_images": len(splits.test),
-        "fingerprint": short_hash(
-            [
-                settings.model_dump(mode="json"),
-                job.task,
-                job.normalization,
-                store.info["sha256"],
-                weights and weights["sha256"],
-            ]
-        ),
     }
+
+
+def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, threads: int) -> Fingerprint:
+    """Return all that the run's numbers depend on, to tell whether a checkpoint or a finished run is this one."""
+    weights = None if job.weights is None else _weights_record(job.weights, job.settings.init)
+    content = [
+        job.settings.model_dump(mode="json"),
+        job.task,
+        job.normalization,
+        store.info["sha256"],
+        weights and weights["sha256"],
+    ]
+    return {"settings": short_hash(content), "device": device.type, "precision": precision, "threads": str(threads)}
 
 
 def _budget_note(facts: Mapping[str, Any], settings: RunSettings) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scalestudy.data.download import download
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, sha256_file, write_json
 

@@ -1,0 +1,10 @@
+"""What this process may use of the machine."""
+
+import os
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use: its affinity, and Slurm's allocation where there is one."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allocated = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(cpus, int(allocated)) if allocated.isdigit() and int(allocated) > 0 else cpus

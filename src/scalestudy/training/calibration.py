@@ -1,0 +1,61 @@
+"""How fast this machine trains and measures: a few batches of each kind of run, timed once and remembered."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+
+from scalestudy.study.config import Compute
+from scalestudy.study.estimate import Speed, Speeds, speed_key
+from scalestudy.study.runs import RunSettings
+from scalestudy.training.device import choose_device, set_threads
+from scalestudy.training.examples import Examples, Normalize
+from scalestudy.training.folding import evaluation_model
+from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
+from scalestudy.training.models import build_model
+from scalestudy.training.precision import choose_precision
+
+_REPEATS = 3
+
+
+def measure_speeds(kinds: Iterable[RunSettings], compute: Compute, known: Speeds) -> Speeds:
+    """Return `known` with the speed of each of these kinds of run, timed on random images, and remember it."""
+    device = choose_device(compute.device)
+    precision = choose_precision(compute.precision, device)
+    set_threads(compute.threads)
+    measured = {speed_key(settings): _speed(settings, device, precision) for settings in kinds}
+    Speeds({**Speeds.of_machine().known, **measured}).save()
+    return Speeds({**known.known, **measured})
+
+
+def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed:
+    side = settings.image_size
+    images = np.random.default_rng(0).integers(0, 256, (EVALUATION_BATCH, side, side, 3), dtype=np.uint8)
+    labels = np.arange(len(images)) % 10
+    examples = Examples(images, labels, np.arange(len(images)), device)
+    model = build_model(settings.model, 10, seed=0, stem=settings.stem, image_size=side)
+    training = Training.fresh(model, settings, steps=_REPEATS + 2, device=device, precision=precision)
+    normalize = Normalize([0.5] * 3, [0.25] * 3, device)
+    positions = torch.arange(settings.batch_size) % len(images)
+
+    def train() -> None:
+        batch, targets = examples.batch(positions)
+        training.update(normalize(batch), targets, 0.0)[0].item()
+
+    training.model.train()
+    seconds = _median_seconds(train)
+    network = evaluation_model(training.model)
+    evaluated = _median_seconds(lambda: predict(network, examples, normalize, precision))
+    return Speed(train=settings.batch_size / seconds, evaluate=len(images) / evaluated)
+
+
+def _median_seconds(work: Callable[[], object]) -> float:
+    work()
+    times = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)

@@ -1,0 +1,176 @@
+"""A study's YAML: what it may say, what it means, and what is said when it is wrong."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from scalestudy.errors import UserError
+from scalestudy.study.config import SCHEMA_FILE, Study, json_schema, load_study
+from scalestudy.study.runs import RunSettings, plan_runs
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def write(folder: Path, text: str) -> str:
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_the_quickstart_has_twelve_runs_six_from_scratch_and_six_from_the_upstream_stage() -> None:
+    runs = plan_runs(load_study("quickstart"))
+    assert len(runs) == 12
+    assert sum(run.settings.init == "glyphs" for run in runs) == 6
+    assert {str(run.settings.fraction) for run in runs} == {"1/16", "1/2", "1"}
+    assert len({run.weights.name for run in runs if run.weights}) == 2
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda file: file.stem)
+def test_each_shipped_study_is_valid_and_fits_its_json_schema(file: Path) -> None:
+    assert plan_runs(load_study(file.stem))
+    jsonschema.validate(yaml.safe_load(file.read_text(encoding="utf-8")), json.loads(json_schema()))
+
+
+def test_the_checked_in_json_schema_is_the_one_that_the_models_generate() -> None:
+    assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == json_schema(), (
+        "the schema has drifted: run `scalestudy schema --output config/study.schema.json`"
+    )
+
+
+def test_every_key_is_documented_in_the_configs_readme() -> None:
+    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    schema = json.loads(json_schema())
+    keys = set(schema["properties"]) | set(RunSettings.model_fields)
+    for definition in schema["$defs"].values():
+        keys |= set(definition.get("properties", {}))
+    assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
+
+
+def test_one_spelling_of_a_value_is_one_run_whatever_the_file_says(tmp_path: Path) -> None:
+    spec = write(tmp_path, "dataset: digits\nrecipe: {lr: [0.0001, 1e-4, 1e-5], fraction: [1, 1.0, 0.10]}\n")
+    runs = plan_runs(load_study(spec))
+    assert len(runs) == 4
+    assert {run.settings.lr for run in runs} == {1e-4, 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("override", "in_the_file"),
+    [({"lr": "1e-4"}, "1e-4"), ({"lr": 1e-4}, "1.0e-4"), ({"lr": ["1e-4", "1e-3"]}, "[1e-4, 0.001]")],
+)
+def test_an_override_means_what_the_same_line_in_the_file_means(
+    tmp_path: Path, override: dict[str, object], in_the_file: str
+) -> None:
+    plain = write(tmp_path, "dataset: digits\n")
+    overridden = load_study(plain, override)
+    assert load_study(write(tmp_path, f"dataset: digits\nrecipe: {{lr: {in_the_file}}}\n")) == overridden
+
+
+def test_an_override_wins_over_the_grids_of_experiments_too() -> None:
+    runs = plan_runs(load_study("quickstart", {"model": "resnet18", "fraction": "1/2"}))
+    assert {(run.settings.model, str(run.settings.fraction)) for run in runs} == {("resnet18", "1/2")}
+
+
+def test_runs_that_coincide_are_planned_once_and_belong_to_each_experiment(tmp_path: Path) -> None:
+    spec = write(
+        tmp_path,
+        "dataset: digits\nexperiments:\n  a: {grid: {batch_size: [32, 64]}}\n  b: {overrides: {batch_size: 64}}\n",
+    )
+    runs = plan_runs(load_study(spec))
+    assert [run.experiments for run in runs] == [("a",), ("a", "b")]
+
+
+def test_momentum_does_not_tell_runs_apart_that_do_not_use_it(tmp_path: Path) -> None:
+    spec = write(tmp_path, "dataset: digits\nrecipe: {optimizer: [adam, sgd], momentum: [0.9, 0.5]}\n")
+    assert len(plan_runs(load_study(spec))) == 3
+
+
+def test_names_are_readable_and_never_change() -> None:
+    names = [run.name for run in plan_runs(load_study("quickstart"))]
+    assert names[0] == "resnet18_none_f1of16_adam_lr1e-3_b32_s0-af6cc2a1"
+    assert names[-1].startswith("resnet50_glyphs_f1_adam_lr1e-3_b32_s0-")
+
+
+@pytest.mark.parametrize("key", [key for key in RunSettings.model_fields if key not in ("momentum", "init")])
+def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> None:
+    other = {
+        "model": "resnet34", "image_size": 64, "fraction": "1/2", "subset_seed": 1, "seed": 1, "optimizer": "sgd", "lr": 0.5,
+        "weight_decay": 0.1, "batch_size": 8, "epochs": 2, "steps": 7, "schedule": "cosine", "dropout": 0.2,
+        "label_smoothing": 0.1, "augmentation": "flip", "stem": "cifar", "validation": "1/5",
+    }[key]  # fmt: skip
+    spec = write(tmp_path, "dataset: digits\n")
+    (before,), (after,) = (plan_runs(load_study(spec, values)) for values in ({}, {key: other}))
+    assert before.name != after.name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dataset: digits\nrecipe: {lr: 1e--4}\n", ["mine.yaml", "lr", "'1e--4'", "not a number"]),
+        ("dataset: digits\nrecipe: {lrr: 1}\n", ["mine.yaml", "lrr", "unknown key", "'lr'"]),
+        ("dataset: digits\nrecipes: {}\n", ["mine.yaml", "recipes", "unknown key", "'recipe'"]),
+        ("dataset: digitts\n", ["mine.yaml", "digitts", "'digits'"]),
+        ("dataset: digits\nrecipe: {model: resnet19}\n", ["resnet19", "'resnet18'"]),
+        ("dataset: digits\nrecipe: {init: imagenet1k_v1}\n", ["imagenet1k_v1", "'IMAGENET1K_V1'"]),
+        ("dataset: digits\nrecipe: {fraction: 0}\n", ["mine.yaml", "fraction", "0", "greater than 0"]),
+        ("dataset: digits\nrecipe: {fraction: 3/2}\n", ["mine.yaml", "fraction", "3/2", "less than or equal to 1"]),
+        ("dataset: digits\nrecipe: {batch_size: 0}\n", ["mine.yaml", "batch_size", "0"]),
+        ("dataset: digits\nrecipe: {batch_size: 1}\n", ["batch_size 1", "2 or more"]),
+        ("dataset: digits\nrecipe: {model: []}\n", ["mine.yaml", "model", "at least one"]),
+        ("dataset: digits\nrecipe: {optimizer: adm}\n", ["mine.yaml", "optimizer", "'adm'", "adam"]),
+        ("dataset: digits\nrecipe: {lr: 1, lr: 2}\n", ["mine.yaml", "'lr'", "twice"]),
+        ("dataset: digits\nskip_impossible: perhaps\n", ["mine.yaml", "skip_impossible", "neither true nor false"]),
+        ("[1, 2]\n", ["mine.yaml", "mapping"]),
+        ("dataset: {source: digits\n", ["mine.yaml", "not valid YAML"]),
+        ("recipe: {}\n", ["mine.yaml", "dataset", "needed"]),
+        ("dataset: digits\nrecipe: {steps: 3, epochs: 5}\n", ["steps", "3", "5"]),
+    ],
+)
+def test_bad_input_gets_one_line_that_names_key_value_and_what_to_do(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_runs(load_study(write(tmp_path, text)))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_an_unknown_study_names_the_nearest_one() -> None:
+    with pytest.raises(UserError, match=r"quickstrat.*did you mean 'quickstart'"):
+        load_study("quickstrat")
+
+
+def test_impossible_pairs_are_refused_or_left_out_as_the_study_says(tmp_path: Path) -> None:
+    text = "dataset: digits\nrecipe: {model: [resnet18, resnet50], init: [none, IMAGENET1K_V2]}\n"
+    with pytest.raises(UserError, match=r"'resnet18' has no weights 'IMAGENET1K_V2'.*skip_impossible"):
+        plan_runs(load_study(write(tmp_path, text)))
+    kept = plan_runs(load_study(write(tmp_path, text + "skip_impossible: true\n")))
+    assert {(run.settings.model, run.settings.init) for run in kept} == {
+        ("resnet18", "none"), ("resnet50", "none"), ("resnet50", "IMAGENET1K_V2")
+    }  # fmt: skip
+
+
+def test_a_study_with_no_possible_run_says_so(tmp_path: Path) -> None:
+    text = "dataset: digits\nskip_impossible: true\nrecipe: {init: IMAGENET1K_V2}\n"
+    with pytest.raises(UserError, match="no runs"):
+        plan_runs(load_study(write(tmp_path, text)))
+
+
+def test_published_weights_keep_imagenets_input_statistics(tmp_path: Path) -> None:
+    text = "dataset: digits\nnormalization: dataset\nrecipe: {init: [none, IMAGENET1K_V1]}\n"
+    runs = plan_runs(load_study(write(tmp_path, text)))
+    assert [run.normalization for run in runs] == ["dataset", "imagenet"]
+
+
+def test_a_study_is_frozen() -> None:
+    study = load_study("quickstart")
+    assert isinstance(study, Study)
+    with pytest.raises(ValueError, match="frozen"):
+        study.title = "other"  # type: ignore[misc]
