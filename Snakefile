@@ -8,6 +8,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
+from scalestudy.study.lock import lock_study
 from scalestudy.study.plan import Plan, one_of
 
 min_version("7.32")
@@ -47,6 +48,14 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    # In place of Snakemake's own lock (see profiles/default), which a killed process leaves behind.
+    try:
+        LOCK = lock_study(STUDY)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 onerror:

@@ -1,0 +1,125 @@
+"""The assignment's loop as its text describes it: the yardstick for `study_speed.py`.
+
+PIL images, torchvision transforms, a DataLoader, float32, `loss.item()` after each batch, one run after another on all
+cores; loss and accuracy over the whole training subset and the whole test set after every epoch. The images are held in
+memory as arrays, as torchvision's own CIFAR-10 dataset holds them.
+
+    python benchmarks/plain_loop.py data/<dataset> --models resnet18 resnet50 --fractions 1/16 1/2 1 --epochs 1
+"""
+
+import argparse
+import json
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from scalestudy.data.store import Store
+from scalestudy.data.subsets import subset_indices
+
+TRANSFORM = transforms.Compose(
+    [
+        transforms.ToTensor(),
+        transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ]
+)
+
+
+class Images(Dataset):
+    """Images as arrays, uint8 [N, H, W, 3], handed out as transformed PIL images."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.images, self.labels = images, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return TRANSFORM(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+def evaluate(model: nn.Module, loader: DataLoader, device: torch.device) -> tuple[float, float]:
+    """Return the mean loss per image and the accuracy over a whole split."""
+    model.eval()
+    loss = correct = total = 0.0
+    with torch.no_grad():
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            logits = model(images)
+            loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+            correct += (logits.argmax(1) == labels).sum().item()
+            total += len(labels)
+    return loss / total, correct / total
+
+
+def train(model_name: str, train_set: Dataset, test_set: Dataset, classes: int, args: argparse.Namespace) -> dict:
+    """Train one model from scratch; return its seconds of training and of measuring, and its last accuracies."""
+    device = torch.device(args.device)
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(model_name, weights=None)
+    model.fc = nn.Linear(model.fc.in_features, classes)
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loader = DataLoader(train_set, batch_size=args.batch_size, shuffle=True, num_workers=args.workers)
+    train_loader = DataLoader(train_set, batch_size=args.batch_size, num_workers=args.workers)
+    test_loader = DataLoader(test_set, batch_size=args.batch_size, num_workers=args.workers)
+    training = measuring = 0.0
+    for _ in range(args.epochs):
+        began = time.perf_counter()
+        model.train()
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+        middle = time.perf_counter()
+        _, train_accuracy = evaluate(model, train_loader, device)
+        _, test_accuracy = evaluate(model, test_loader, device)
+        training += middle - began
+        measuring += time.perf_counter() - middle
+    return {
+        "model": model_name,
+        "images": len(train_set),
+        "train_seconds": training,
+        "measure_seconds": measuring,
+        "train_accuracy": train_accuracy,
+        "test_accuracy": test_accuracy,
+    }
+
+
+def main() -> None:
+    """Run every combination, one after another; print a line for each and, at the end, one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", type=Path, help="folder of a prepared dataset")
+    parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
+    parser.add_argument("--fractions", nargs="+", type=Fraction, default=[Fraction(1, 16), Fraction(1, 2), Fraction(1)])
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--workers", type=int, default=0, help="DataLoader workers")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    store = Store.open(args.store)
+    images, labels = np.array(store.train_images), np.array(store.train_labels)
+    test_set = Images(np.array(store.test_images), np.array(store.test_labels))
+    runs = []
+    for model in args.models:
+        for fraction in args.fractions:
+            chosen, _ = subset_indices(labels, fraction, 0)
+            run = train(model, Images(images[chosen], labels[chosen]), test_set, len(store.info["classes"]), args)
+            runs.append({**run, "fraction": str(fraction)})
+            print(f"{model} {fraction}: {run['train_seconds']:.1f} s training, {run['measure_seconds']:.1f} s measuring", file=sys.stderr)  # fmt: skip
+    print(json.dumps(runs))
+
+
+if __name__ == "__main__":
+    main()

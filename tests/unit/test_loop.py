@@ -1,0 +1,144 @@
+"""The loop measures what it says, repeats itself to the bit, and goes on as if it had never been interrupted."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from scalestudy.study.budget import step_boundaries
+from scalestudy.study.runs import RunSettings
+from scalestudy.training import loop
+from scalestudy.training.examples import Examples, Normalize, Splits
+from scalestudy.training.models import build_model
+from scalestudy.training.progress import Row, RunProgress
+
+CPU = torch.device("cpu")
+NORMALIZE = Normalize([0.5] * 3, [0.25] * 3, CPU)
+KEY = {"settings": "test"}
+
+
+def examples(count: int, seed: int = 0) -> Examples:
+    """Images whose brightness tells their class, so that a few steps learn something."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    images = random.integers(0, 60, (count, 32, 32, 3)) + (labels * 60)[:, None, None, None]
+    return Examples(images.astype(np.uint8), labels, np.arange(count), CPU)
+
+
+SPLITS = Splits(examples(40), examples(10, seed=1), None, ("dark", "grey", "bright"))
+
+
+def run(
+    checkpoint: Path, settings: RunSettings, splits: Splits = SPLITS, stop_after: int | None = None
+) -> tuple[loop.Training, list[Row]]:
+    """Train to the end, or until a signal comes after so many questions."""
+    asked = 0
+
+    def stop_asked() -> bool:
+        nonlocal asked
+        asked += 1
+        return stop_after is not None and asked >= stop_after
+
+    torch.set_num_threads(1)
+    model = build_model(settings.model, 3, seed=settings.seed, dropout=settings.dropout)
+    steps = step_boundaries(settings, len(splits.train))[-1]
+    training = loop.Training.fresh(model, settings, steps, CPU, "float32")
+    with RunProgress(settings.epochs) as progress:
+        loop.fit(training, splits, settings, NORMALIZE, checkpoint, KEY, progress, stop_asked, lambda row, left: None)
+    return training, training.rows
+
+
+def timeless(rows: list[Row]) -> list[Row]:
+    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
+
+
+def same_weights(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+SETTINGS = RunSettings(batch_size=8, epochs=3, dropout=0.3, schedule="cosine", augmentation="crop_flip")
+
+
+def test_accuracy_is_correct_over_total_and_loss_the_mean_per_image_whatever_the_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = build_model("resnet18", 3, seed=0).eval()
+    results = []
+    for size in (10, 4, 3):
+        monkeypatch.setattr(loop, "EVALUATION_BATCH", size)
+        results.append(loop.loss_and_accuracy(*loop.predict(model, examples(10), NORMALIZE, "float32")))
+    losses, accuracies = zip(*results, strict=True)
+    assert len(set(accuracies)) == 1
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
+    logits, labels = loop.predict(model, examples(10), NORMALIZE, "float32")
+    assert accuracies[0] == (logits.argmax(1) == labels).double().mean().item()
+
+
+def test_known_logits_have_the_known_loss_and_accuracy() -> None:
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [0.0, math.log(3)]])
+    loss, accuracy = loop.loss_and_accuracy(logits, torch.tensor([0, 0, 0]))
+    assert loss == pytest.approx((math.log(2) + math.log(4 / 3) + math.log(4)) / 3, abs=1e-6)
+    assert accuracy == 2 / 3
+
+
+def test_the_same_settings_give_the_same_numbers_and_weights_to_the_bit(tmp_path: Path) -> None:
+    (first, rows), (second, again) = (run(tmp_path / f"{name}.pt", SETTINGS) for name in "ab")
+    assert timeless(rows) == timeless(again)
+    assert same_weights(first.model, second.model)
+
+
+def test_another_seed_gives_other_numbers(tmp_path: Path) -> None:
+    _, rows = run(tmp_path / "a.pt", SETTINGS)
+    _, others = run(tmp_path / "b.pt", SETTINGS.model_copy(update={"seed": 1}))
+    assert timeless(rows) != timeless(others)
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 6, 9, 13, 20])
+def test_a_run_stopped_anywhere_ends_as_one_never_stopped(tmp_path: Path, stop_after: int) -> None:
+    whole, expected = run(tmp_path / "whole.pt", SETTINGS)
+    with pytest.raises(loop.Terminated):
+        run(tmp_path / "cut.pt", SETTINGS, stop_after=stop_after)
+    resumed, rows = run(tmp_path / "cut.pt", SETTINGS)
+    assert timeless(rows) == timeless(expected)
+    assert same_weights(whole.model, resumed.model)
+    assert len(resumed.resumed_from) == 1
+
+
+def test_a_pass_of_one_image_more_than_whole_batches_trains(tmp_path: Path) -> None:
+    splits = Splits(examples(33), SPLITS.test, None, SPLITS.classes)
+    training, _ = run(tmp_path / "a.pt", RunSettings(batch_size=32, epochs=1), splits)
+    assert training.step == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path: Path) -> None:
+    settings = RunSettings(batch_size=8, epochs=2, lr=1e30, optimizer="sgd")
+    with pytest.raises(loop.Diverged) as caught:
+        run(tmp_path / "a.pt", settings)
+    assert 1 <= caught.value.step <= 10
+    assert not (tmp_path / "a.pt").exists()
+
+
+def test_held_out_images_are_measured_too(tmp_path: Path) -> None:
+    splits = Splits(SPLITS.train, SPLITS.test, examples(9, seed=2), SPLITS.classes)
+    _, rows = run(tmp_path / "a.pt", RunSettings(batch_size=8, epochs=1), splits)
+    assert {"validation_loss", "validation_accuracy"} <= rows[0].keys()
+
+
+def test_rotation_turns_images_anew_each_time_in_training_and_always_alike_in_measuring() -> None:
+    data = examples(8)
+    data.task = "rotation"
+    positions = torch.arange(8)
+    _, fixed = data.batch(positions)
+    assert fixed.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    _, turned = data.batch(positions, turns_seed=1)
+    _, again = data.batch(positions, turns_seed=1)
+    _, other = data.batch(positions, turns_seed=2)
+    assert turned.tolist() == again.tolist() != other.tolist()
+
+
+def test_a_learnable_problem_is_learnt(tmp_path: Path) -> None:
+    _, rows = run(tmp_path / "a.pt", RunSettings(batch_size=8, epochs=6))
+    assert rows[-1]["train_accuracy"] > 0.6
