@@ -14,10 +14,11 @@ BINS = 15
 def expected_calibration_error(
     confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_], bins: int = BINS
 ) -> float:
-    """Return the expected calibration error of M predictions: sum over bins of (share) x |accuracy - confidence|.
+    """Return the expected calibration error of M predictions.
 
-    confidence float[M] in [0, 1] is the probability of the predicted class, correct bool[M]. `bins` equal-width
-    bins (low, high], the first closed at 0. Source: Guo et al. (2017), On calibration of modern neural networks,
+    The sum over bins of the bin's share of predictions times |accuracy - mean confidence|. confidence
+    float[M] in [0, 1] is the probability of the predicted class, correct bool[M]. `bins` equal-width bins
+    (low, high], the first closed at 0. Source: Guo et al. (2017), On calibration of modern neural networks,
     section 2, equation 3 (with M = 15 bins, as in its experiments).
     """
     counts, confidences, hits = _binned(confidence, correct, bins)
@@ -27,8 +28,10 @@ def expected_calibration_error(
 def reliability(
     confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_], bins: int = BINS
 ) -> list[dict[str, float]]:
-    """Return the reliability diagram (Guo et al. 2017, section 2): per bin that is not empty its edges `low` and
-    `high`, the count `n`, the mean `confidence` and the `accuracy`."""
+    """Return the reliability diagram (Guo et al. 2017, section 2).
+
+    Per bin that is not empty: its edges `low` and `high`, count `n`, mean `confidence` and `accuracy`.
+    """
     counts, confidences, hits = _binned(confidence, correct, bins)
     return [
         {
@@ -52,7 +55,7 @@ def _binned(
     counts = np.bincount(index, minlength=bins).astype(np.float64)
     sums = np.bincount(index, weights=exact, minlength=bins)
     hits = np.bincount(index, weights=correct.astype(np.float64), minlength=bins)
-    return counts, sums, hits
+    return counts, sums.astype(np.float64), hits.astype(np.float64)
 
 
 def confusion_matrix(
@@ -63,7 +66,7 @@ def confusion_matrix(
 
 
 def per_class(confusion: NDArray[np.int64], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return each class's accuracy (recall) with its Wilson interval and the class that it is taken for most often.
+    """Return each class's accuracy (recall) with Wilson interval and its most frequent confusion.
 
     confusion int64[C, C] as `confusion_matrix` returns it. A class without test images has accuracy None.
     """

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from scalestudy.analysis.intervals import stat
@@ -35,7 +36,7 @@ class Cell:
     group: str = ""
     train_images: int | None = None
 
-    @property
+    @cached_property
     def runs(self) -> list[Run]:
         """The complete runs."""
         return [run for run in self.planned if run.complete]
@@ -123,8 +124,9 @@ class Grid:
 def make_grid(data: StudyData) -> Grid:
     """Return the study's cells and groups.
 
-    The base group is the first whose settings equal study.json's recipe, else the one with most cells. Models are in
-    the order of their parameter counts where known, initial weights with "none" first, fractions ascending.
+    The base group is the first whose settings equal study.json's recipe, else the one with most cells.
+    Models are in the order of their parameter counts where known, initial weights with "none" first,
+    fractions ascending.
     """
     cells: dict[str, Cell] = {}
     groups: dict[str, Group] = {}
@@ -180,7 +182,7 @@ def _base_first(groups: list[Group], recipe: Mapping[str, Any]) -> list[Group]:
 
 
 def _models(runs: Sequence[Run]) -> list[str]:
-    """Return the models from small to large by parameters; where a count is unknown, all in the plan's order."""
+    """Return the models from small to large; where a parameter count is unknown, in the plan's order."""
     planned = list(dict.fromkeys(str(run.settings["model"]) for run in runs))
     sizes = parameters(runs)
     return sorted(planned, key=sizes.__getitem__) if set(planned) <= set(sizes) else planned
@@ -196,7 +198,7 @@ def parameters(runs: Sequence[Run]) -> dict[str, int]:
 
 
 def _fill_sizes(grid: Grid, data: StudyData) -> None:
-    """Set every cell's number of training images, from its runs, a like cell's, or the dataset and the fraction."""
+    """Set every cell's number of training images: from its runs, a like cell's, or the dataset's size."""
     known: dict[tuple[str, str], int] = {}
     for cell in grid.cells:
         for run in cell.planned:

@@ -18,10 +18,8 @@ Method = Literal["paired_t", "welch_t", "mcnemar", "none"]
 
 
 @dataclass(frozen=True)
-class Test:
+class Comparison:
     """A difference b - a, its 95 % interval and its two-sided p; None where no test is possible."""
-
-    __test__ = False  # the name is no invitation to pytest
 
     difference: float
     interval: Interval | None
@@ -54,8 +52,8 @@ def paired_t(a: Sequence[float], b: Sequence[float]) -> tuple[float, Interval, f
 def welch_t(a: Sequence[float], b: Sequence[float]) -> tuple[float, Interval, float] | None:
     """Return mean(b) - mean(a), its interval and two-sided p, for independent samples of unequal variance.
 
-    Source: Welch (1947), The generalization of Student's problem, Biometrika 34, with Satterthwaite's (1946)
-    degrees of freedom. None where neither sample varies.
+    Source: Welch (1947), The generalization of Student's problem, Biometrika 34, with Satterthwaite's
+    (1946) degrees of freedom. None where neither sample varies.
     """
     va, vb = deviation(a) ** 2 / len(a), deviation(b) ** 2 / len(b)
     if va + vb <= 1e-24:
@@ -69,11 +67,11 @@ def welch_t(a: Sequence[float], b: Sequence[float]) -> tuple[float, Interval, fl
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Return the two-sided exact p of McNemar's test: only one of two classifiers right on `only_a` + `only_b`
-    test images.
+    """Return the two-sided exact p of McNemar's test of two classifiers on the same test images.
 
-    Source: McNemar (1947), Psychometrika 12; recommended for two single trainings by Dietterich (1998),
-    Approximate statistical tests, Neural Computation 10, section 3.1; exact binomial form.
+    Only a is right on `only_a` images, only b on `only_b`. Source: McNemar (1947), Psychometrika 12;
+    recommended for two single trainings by Dietterich (1998), Approximate statistical tests, Neural
+    Computation 10, section 3.1; exact binomial form.
     """
     if only_a + only_b == 0:
         return 1.0
@@ -83,8 +81,8 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 def paired_proportions(only_a: int, only_b: int, total: int) -> Interval:
     """Return the interval of the difference of two accuracies, b - a, on the same `total` test images.
 
-    Wald's interval after half an image is added to each of the four cells. Source: Agresti and Min (2005), Simple
-    improved confidence intervals for comparing matched proportions, Statistics in Medicine 24, section 3.
+    Wald's interval after half an image is added to each of the four cells. Source: Agresti and Min (2005),
+    Simple improved confidence intervals for comparing matched proportions, Statistics in Medicine 24.
     """
     b, c, n = only_a + 0.5, only_b + 0.5, total + 2.0
     difference = (c - b) / n
@@ -107,12 +105,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def test_cells(data: StudyData, a: Cell, b: Cell) -> Test | None:
+def compare_cells(data: StudyData, a: Cell, b: Cell) -> Comparison | None:
     """Return the test of b's test accuracy against a's; None where one of them has no complete run.
 
-    Two or more seeds in common: paired t over them. Else two or more runs on both sides: Welch's t. Else one run of
-    each (of the same seed where there is one): exact McNemar on their predictions, which measures the sampling of test
-    images and says nothing about seeds.
+    Two or more seeds in common: paired t over them. Else two or more runs on both sides: Welch's t. Else
+    one run of each (of the same seed where there is one): exact McNemar on their predictions, which
+    measures the sampling of test images and says nothing about seeds.
     """
     if not a.runs or not b.runs:
         return None
@@ -127,10 +125,7 @@ def test_cells(data: StudyData, a: Cell, b: Cell) -> Test | None:
     return _on_predictions(data, first_run, second_run)
 
 
-test_cells.__test__ = False  # type: ignore[attr-defined]
-
-
-def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Sequence[Run]) -> Test:
+def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Sequence[Run]) -> Comparison:
     x, y = [run.values["test_accuracy"] for run in a], [run.values["test_accuracy"] for run in b]
     names = tuple(run.name for run in (*a, *b))
     n = len(a) if method == "paired_t" else len(a) + len(b)
@@ -138,22 +133,22 @@ def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Seq
     if found is None:
         difference = math.fsum(y) / len(y) - math.fsum(x) / len(x)
         reason = f"the same in all {len(a)} seeds, so without spread there is no test"
-        return Test(difference, None, None, "none", n, names, reason=reason)
-    return Test(*found, method, n, names)
+        return Comparison(difference, None, None, "none", n, names, reason=reason)
+    return Comparison(*found, method, n, names)
 
 
-def _on_predictions(data: StudyData, a: Run, b: Run) -> Test:
+def _on_predictions(data: StudyData, a: Run, b: Run) -> Comparison:
     difference = b.values["test_accuracy"] - a.values["test_accuracy"]
     left, right = data.outcome(a), data.outcome(b)
     names = (a.name, b.name)
     if left is None or right is None or left.labels_sha256 != right.labels_sha256:
         reason = "single runs without saved predictions on the same test images"
-        return Test(difference, None, None, "none", 1, names, reason=reason)
+        return Comparison(difference, None, None, "none", 1, names, reason=reason)
     only_a = int((left.correct & ~right.correct).sum())
     only_b = int((right.correct & ~left.correct).sum())
     interval = paired_proportions(only_a, only_b, len(left.correct))
     p = mcnemar_exact(only_a, only_b)
-    return Test(difference, interval, p, "mcnemar", 1, names, (only_a, only_b))
+    return Comparison(difference, interval, p, "mcnemar", 1, names, (only_a, only_b))
 
 
 class Differences:
@@ -164,11 +159,12 @@ class Differences:
         self.by_id: dict[str, dict[str, Any]] = {}
 
     def compare(self, pairs: Sequence[tuple[Cell, Cell]]) -> list[str | None]:
-        """Test b against a for each pair (a, b) as one family, and return the ids of the differences.
+        """Comparison b against a for each pair (a, b) as one family, and return the ids of the differences.
 
-        None stands where a cell has no result. P-values are adjusted (Holm) for the number of tests in the family.
+        None stands where a cell has no result. P-values are adjusted (Holm) for the number of tests in the
+        family.
         """
-        tests = [test_cells(self.data, a, b) for a, b in pairs]
+        tests = [compare_cells(self.data, a, b) for a, b in pairs]
         tested = [test.p for test in tests if test is not None and test.p is not None]
         adjusted = iter(holm(tested))
         ids: list[str | None] = []
@@ -188,7 +184,7 @@ class Differences:
 
 
 def difference_json(
-    name: str, a: str, b: str, test: Test, p_holm: float | None, family: int
+    name: str, a: str, b: str, test: Comparison, p_holm: float | None, family: int
 ) -> dict[str, Any]:
     """Return a difference as findings.json holds it, verdict and words included."""
     if p_holm is None:
@@ -219,7 +215,7 @@ def difference_json(
     }
 
 
-def method_text(test: Test) -> str:
+def method_text(test: Comparison) -> str:
     """Return the method in words, with n and the kind of noise that it measures."""
     return {
         "paired_t": f"paired t over {test.n} seeds",
@@ -229,8 +225,8 @@ def method_text(test: Test) -> str:
     }[test.method]
 
 
-def difference_text(test: Test, verdict: str, family: int) -> str:
-    """Return the verdict in words: `higher by 3.1 points (95 % interval 2.2 to 4.0; paired t over 3 seeds)`."""
+def difference_text(test: Comparison, verdict: str, family: int) -> str:
+    """Return the words: `higher by 3.1 points (95 % interval 2.2 to 4.0; paired t over 3 seeds)`."""
     if test.interval is None:
         return f"not compared ({signed_points(test.difference)}; {method_text(test)})"
     basis = method_text(test)

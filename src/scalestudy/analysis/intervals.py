@@ -22,8 +22,8 @@ class Interval:
 def student_t(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of the mean of `values`, taken as independent draws from a normal distribution.
 
-    mean -/+ t(n - 1) s / sqrt(n). Source: Student (1908), The probable error of a mean, Biometrika 6. Raises
-    ValueError for fewer than two values: one value says nothing about spread.
+    mean -/+ t(n - 1) s / sqrt(n). Source: Student (1908), The probable error of a mean, Biometrika 6.
+    Raises ValueError for fewer than two values: one value says nothing about spread.
     """
     n = len(values)
     if n < 2:
@@ -71,8 +71,8 @@ def stat(
     """Return the summary of one measure over the complete replicates of a cell, as findings.json holds it.
 
     `values` in the order of `runs`. With two or more: mean, SD and the Student t interval of the mean (cut
-    to [0, 1] for a `proportion`). With one: the value; its interval is Wilson's where `test_images` says that
-    the value is a share of that many images, and there is none otherwise. With none: value None.
+    to [0, 1] for a `proportion`). With one: the value; its interval is Wilson's where `test_images` says
+    that the value is a share of that many images, and there is none otherwise. With none: value None.
     """
     n = len(values)
     summary: dict[str, Any] = {

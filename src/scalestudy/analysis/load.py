@@ -1,4 +1,4 @@
-"""What the analysis reads: results.csv, curves.csv, study.json, dataset.json, run.json and the predictions."""
+"""What the analysis reads: the collected tables, study.json, dataset.json, run.json and predictions."""
 
 import csv
 import zipfile
@@ -48,8 +48,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The last epoch's predictions of a run on the M test images: labels and predictions int64[M], probabilities
-    float32[M, C]."""
+    """A run's predictions on the M test images after its last epoch.
+
+    labels and predictions int64[M], probabilities float32[M, C].
+    """
 
     labels: NDArray[np.int64]
     predictions: NDArray[np.int64]
@@ -58,7 +60,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is kept of a run's predictions: which were right (bool[M]), of which labels, and the calibration error."""
+    """What is kept of a run's predictions: which were right (bool[M]), on which labels, how confident."""
 
     correct: NDArray[np.bool_]
     labels_sha256: str
