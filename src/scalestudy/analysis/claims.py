@@ -22,6 +22,7 @@ from scalestudy.analysis.facts import (
     span,
     tally,
     tally_text,
+    tests,
 )
 from scalestudy.analysis.labels import Labels, plain, share_of_data
 from scalestudy.analysis.words import (
@@ -141,17 +142,17 @@ def _key_best(facts: Facts) -> Json | None:
             else "for test sampling, one run"
         )
         interval = f" (95 % interval {share_range(accuracy['low'], accuracy['high'])} {kind})"
-    among = f"among {counted(best['compared'], 'cell')}" if best["compared"] > 1 else "as the only result"
+    among = f"among {counted(best['compared'], 'cell')}"
     how = {
         "validation": f"it was selected {among} by accuracy on held-out validation images",
         "test": f"it was selected {among} on the test set, as the assignment did, and is therefore slightly "
         "optimistic",
     }[best["rule"]]
-    text = sentence(
+    text = (
         f"The best result is {percent(accuracy['value'])} test accuracy{interval}: "
-        f"{facts.series(best['cell'])} with {facts.data(best['cell'])} and {facts.recipe(best['cell'])};",
-        how,
+        f"{facts.series(best['cell'])} with {facts.data(best['cell'])} and {facts.recipe(best['cell'])}"
     )
+    text = sentence(f"{text}; {how}" if best["compared"] > 1 else text)
     used = [name for name in (best["cell"], best["runner_up"]) if name]
     return claim(facts, "", text, used, ["accuracy_by_size"], ["best", "comparison"])
 
@@ -174,8 +175,8 @@ def _budget_clause(facts: Facts) -> str:
     epochs = counted(facts.cell(base[0])["epochs"], "epoch")
     return (
         f"at {epochs} each, the optimizer steps differ too ({thousands(few)} against {thousands(many)}), "
-        "so this "
-        "is the effect of data and steps together"
+        "so data "
+        "and steps change together"
     )
 
 
@@ -185,10 +186,16 @@ def _key_data(facts: Facts) -> Json | None:
         return None
     small, large = facts.data(ends[0]["a"]), facts.data(ends[0]["b"])
     counts = tally(ends)
+    clause = _budget_clause(facts)
     what = f"From {small} to {large}"
     if len(ends) == 1:
-        what += f", test accuracy of {facts.series(ends[0]['a'])} is {short(ends[0])}"
-    elif counts["higher"] == len(ends):
+        text = sentence(
+            f"{what}, test accuracy of {facts.series(ends[0]['a'])} is {ends[0]['text']}; {clause}".rstrip(
+                "; "
+            )
+        )
+        return claim(facts, "", text, cells_of(ends), ["accuracy_by_size"], ["data_size", "comparison"])
+    if counts["higher"] == len(ends):
         what = (
             f"More training data goes with higher test accuracy in every series: from {small} to {large} it "
         )
@@ -200,7 +207,6 @@ def _key_data(facts: Facts) -> Json | None:
         what += f"falls {span(ends)}"
     else:
         what += f", test accuracy is {tally_text(ends, 'series', 'series')}"
-    clause = _budget_clause(facts)
     text = sentence(f"{what} ({basis(ends)})" + (f"; {clause}" if clause else ""))
     return claim(facts, "", text, cells_of(ends), ["accuracy_by_size"], ["data_size", "comparison"])
 
@@ -344,7 +350,7 @@ def _size_data(facts: Facts) -> Json | None:
             for each in found
         ]
         clauses.append(f"{row['label']}, {listing(parts)}")
-    text = sentence(f"With more data, test accuracy is: {'; '.join(clauses)} ({basis(used)})")
+    text = f"{sentence('With more data, test accuracy is:', '; '.join(clauses))} {tests(used)}"
     clause = _budget_clause(facts)
     text = f"{text} {sentence(clause)}" if clause else text
     return claim(facts, "", text, cells_of(used), ["accuracy_by_size"], ["data_size"])
@@ -375,14 +381,18 @@ def _size_returns(facts: Facts) -> Json | None:
         return None
     a, b = sum(first) / len(first), sum(last) / len(last)
     start, end = (facts.cell(used[0]), facts.cell(used[1])), (facts.cell(used[2]), facts.cell(used[3]))
-    if a > 0 and b < 0.8 * a:
+    if max(abs(a), abs(b)) < 0.001:
+        reading = "more data makes no difference over this range"
+    elif a <= 0 and b <= 0:
+        reading = "more data does not help over this range"
+    elif a > 0 and b < 0.8 * a:
         reading = "returns diminish over this range"
-    elif b > 1.25 * a and b > 0:
+    elif a > 0 and b > 1.25 * a:
         reading = "returns do not diminish over this range: the later doublings brought more"
     elif a > 0 and b > 0:
         reading = "returns neither clearly diminish nor grow over this range"
     else:
-        reading = "the data do not pay evenly over this range"
+        reading = "only the later doublings help over this range"
     text = sentence(
         f"Per doubling of the training set, test accuracy changes by {signed_points(a)} between "
         f"{start[0]['fraction']} and {start[1]['fraction']} and by {signed_points(b)} between "
@@ -445,7 +455,7 @@ def _size_models(facts: Facts, init: str) -> Json | None:
             f"on {share_of_data(row['fraction'])} {short(each)}" for row, each in zip(own, found, strict=True)
         ]
         clauses.append(f"{facts.model(model)} against {facts.model(models[0])}: {listing(parts)}")
-    text = sentence(f"{capitalised(facts.init(init))}, {'; '.join(clauses)} ({basis(used)})")
+    text = f"{sentence(facts.init(init) + ',', '; '.join(clauses))} {tests(used)}"
     return claim(facts, "", text, cells_of(used), ["model_size"], ["model_size"])
 
 
@@ -470,7 +480,8 @@ def _size_interplay(facts: Facts, init: str) -> Json | None:
         reading = f"the larger model gains more from {what}"
     else:
         reading = f"the larger model gains less from {what}"
-    noise = " (single runs: test-sampling error only)" if last["method"] == "mcnemar" else ""
+    single = any(each["method"] == "mcnemar" for each in (first, last))
+    noise = " (noise of single runs is their test-sampling error only)" if single else ""
     text = sentence(
         f"{capitalised(facts.init(init))}, the distance of {facts.model(models[-1])} to "
         f"{facts.model(models[0])} "
@@ -544,7 +555,7 @@ def _size_gap(facts: Facts) -> Json | None:
     growing = sum(row["trend"] == "growing" for row in facts.all["overfitting"]["rows"])
     total = len(facts.all["overfitting"]["rows"])
     if growing:
-        text += f"; it was still growing over the epochs in {growing} of {counted(total, 'cell')}"
+        text += f"; the gap was still growing over the epochs in {growing} of {counted(total, 'cell')}"
     return claim(facts, "", sentence(text), cells, ["gap_by_size"], ["overfitting"])
 
 
@@ -610,12 +621,12 @@ def _size_equal_steps(facts: Facts) -> Json | None:
         )
     data = sum(each["by_data"] for each in measured) / len(measured)
     further = sum(each["by_steps"] for each in measured) / len(measured)
-    if further > 0 and further > data:
+    if data + further <= 0:
+        reading = "the larger subset does not end up ahead on average"
+    elif further > data:
         reading = "most of the difference came with the further steps, not with the data at equal steps"
-    elif data > 0 and data >= further:
-        reading = "most of the difference was there at equal steps"
     else:
-        reading = "neither more data at equal steps nor further steps helped on average"
+        reading = "most of the difference was there at equal steps"
     text = sentence(
         "Read off the learning curves where the smaller of two neighbouring subsets ended, the larger "
         "subset's "
@@ -687,8 +698,8 @@ def _why_expected(facts: Facts) -> Json | None:
         lead = f"The expected figure, with {what} ahead everywhere, does not show"
     else:
         lead = f"The expected figure, with {what} ahead everywhere, shows only in part"
-    tests = f" ({basis([*ends, *pairs])})" if what else ""
-    text = sentence(f"{lead}: {listing(parts)}{tests}")
+    tested = f" ({basis([*ends, *pairs])})" if what else ""
+    text = sentence(f"{lead}: {'; '.join(parts)}{tested}")
     return claim(facts, "", text, used, ["accuracy_by_size", "reference"], ["comparison", "reference"])
 
 
@@ -872,7 +883,7 @@ def _init_trend(facts: Facts, init: str) -> Json | None:
     }
     parts = [f"{words[kind]} {listing(names)}" for kind, names in groups.items() if names]
     noise = (
-        "; single runs, so noise means test-sampling error only"
+        "; noise of single runs is their test-sampling error only"
         if any(each["method"] == "mcnemar" for each in used)
         else ""
     )
@@ -896,12 +907,13 @@ def _init_effective(facts: Facts, init: str) -> Json | None:
         model = facts.model(row["model"])
         if row["bound"] == "above":
             most = row["text"].removeprefix("> ")
-            parts.append(f"{model} does what from scratch takes more than the {most} images measured")
+            parts.append(f"{model} beats from-scratch training on all {most} images, the most measured")
         elif row["bound"] == "below":
-            parts.append(f"{model} does less than from scratch with {row['text'].removeprefix('< ')} images")
+            fewest = row["text"].removeprefix("< ")
+            parts.append(f"{model} falls short of from-scratch training on {fewest} images")
         else:
             parts.append(
-                f"{model} does what from scratch takes {row['text']} images "
+                f"{model} matches from-scratch training on {row['text']} images "
                 f"({row['ratio']:.1f} times as many)"
             )
     text = sentence(
@@ -930,12 +942,12 @@ def _init_start(facts: Facts, init: str) -> Json | None:
 
     start, end = mean("cell", 0) - mean("scratch", 0), mean("cell", -1) - mean("scratch", -1)
     word = _change_word(abs(end) - abs(start))
-    what = "head start" if start > 0 else "arrears"
+    what = "the difference" if abs(start) < 0.005 else ("the head start" if start > 0 else "the lag")
     text = sentence(
         f"After the first epoch the models {facts.init(init)} stand at {percent(mean('cell', 0))} on "
         "average, those "
         f"from scratch at {percent(mean('scratch', 0))}; at the end at {percent(mean('cell', -1))} and "
-        f"{percent(mean('scratch', -1))}: the {what} {word} over training"
+        f"{percent(mean('scratch', -1))}: {what} {word} over training"
     )
     used = [name for each in rows for name in (each["cell"], each["scratch"])]
     return claim(facts, "", text, used, ["learning_curves"], ["init_gain"])
@@ -1025,13 +1037,18 @@ def _limit_state(facts: Facts) -> Json | None:
     if not state["problems"]:
         return None
     kinds = [
-        f"{number_word(state[kind])} {'is' if kind == 'missing' and state[kind] == 1 else verb}"
-        for kind, verb in (("diverged", "diverged"), ("failed", "failed"), ("missing", "are missing"))
+        f"{number_word(state[kind])} {verb}"
+        for kind, verb in (("diverged", "diverged"), ("failed", "failed"), ("missing", "without result yet"))
         if state[kind]
     ]
-    named = [f"{each['label']}: {each['reason']}" for each in state["problems"][:4]]
-    more = len(state["problems"]) - len(named)
-    rest = f"; and {counted(more, 'more', 'more')}" if more > 0 else ""
+    labels: dict[str, list[str]] = {}
+    for each in state["problems"]:
+        labels.setdefault(each["reason"], []).append(each["label"])
+    named = [
+        f"{own[0]}{f' and {thousands(len(own) - 1)} more' if len(own) > 1 else ''}: {reason}"
+        for reason, own in list(labels.items())[:4]
+    ]
+    rest = f"; and {counted(len(labels) - 4, 'other reason')}" if len(labels) > 4 else ""
     text = sentence(
         f"{state['text']} have a result; {listing(kinds)} and left out of all means "
         f"({'; '.join(named)}{rest})"
@@ -1093,7 +1110,7 @@ def _limit_recipe(facts: Facts) -> Json | None:
         text = "No hyperparameter was searched: every comparison holds for this one recipe"
         return claim(facts, "", sentence(text), cells, [], ["recipe"])
     varied = dict.fromkeys(key for table in facts.all["hyperparameters"]["tables"] for key in table["varied"])
-    names = listing([facts.all["labels"]["setting"].get(key, key) for key in varied])
+    names = listing([f"the {facts.all['labels']['setting'].get(key, key)}" for key in varied])
     text = (
         f"Of the hyperparameters only {names} {'was' if len(varied) == 1 else 'were'} varied, on a few "
         "values; each "
@@ -1103,22 +1120,22 @@ def _limit_recipe(facts: Facts) -> Json | None:
 
 
 def _limit_edges(facts: Facts) -> Json | None:
-    found: dict[tuple[str, str, Any], int] = {}
+    found: dict[tuple[str, str, Any, int], int] = {}
     cells = []
-    total: dict[str, int] = {}
     for table in facts.all["hyperparameters"]["tables"]:
         for edge in table["edges"]:
-            key = (edge["setting"], edge["edge"], edge["value"])
+            key = (edge["setting"], edge["edge"], edge["value"], edge["tried"])
             found[key] = found.get(key, 0) + 1
-            total[edge["setting"]] = total.get(edge["setting"], 0) + 1
             row = next(row for row in table["rows"] if row["fraction"] == edge["fraction"])
             cells.append(row["cells"][row["best"]])
     if not found:
         return None
     names = facts.all["labels"]["setting"]
     parts = [
-        f"the {edge} {names.get(setting, setting)} tried ({plain(value)}) is best in {counted(count, 'row')}"
-        for (setting, edge, value), count in sorted(found.items(), key=lambda item: -item[1])
+        f"the {edge} of {number_word(tried)} values of the {names.get(setting, setting)} "
+        f"({plain(value)}) is "
+        f"best in {counted(count, 'row')}"
+        for (setting, edge, value, tried), count in sorted(found.items(), key=lambda item: -item[1])
     ]
     text = f"Best values lie at the edge of what was tried: {listing(parts)}; values beyond may do better"
     return claim(facts, "", sentence(text), cells, ["hyperparameters"], ["hyperparameters"])

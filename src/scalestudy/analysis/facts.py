@@ -134,12 +134,17 @@ def basis(differences: Sequence[Json]) -> str:
     if "welch_t" in methods:
         parts.append("Welch's t over seeds")
     if "mcnemar" in methods:
-        parts.append("exact McNemar tests on single runs, which cover test-sampling error but not seeds")
+        parts.append("exact McNemar tests on single runs: test-sampling error only, not seeds")
     if "none" in methods:
         parts.append("untested" if methods == {"none"} else "some untested")
     if len(differences) > 1 and methods - {"none"}:
         parts.append("Holm-corrected")
-    return ", ".join(parts)
+    return "; ".join(parts)
+
+
+def tests(differences: Sequence[Json]) -> str:
+    """Return the basis as a sentence of its own: `Tests: paired t over 3 seeds; Holm-corrected.`"""
+    return f"Tests: {basis(differences)}."
 
 
 def span(differences: Sequence[Json]) -> str:

@@ -190,17 +190,20 @@ def _sortable(value: Any) -> tuple[int, float, str]:
 
 
 def _rank(row: dict[str, Any], cells: dict[str, Cell], rule: Selection) -> None:
-    """Mark the best and second best cell of a row, by the rule of selection; the first of equals wins."""
+    """Mark the best and second best cell of a row, by the rule of selection.
+
+    Of equals the base recipe goes first, then the first column.
+    """
     scored = [
-        (value, -index)
+        (value, cells[name].group == "g0", -index)
         for index, name in enumerate(row["cells"])
         if name is not None and (value := cells[name].mean(rule.measure)) is not None
     ]
     scored.sort(reverse=True)
     if scored:
-        row["best"] = -scored[0][1]
+        row["best"] = -scored[0][2]
     if len(scored) > 1:
-        row["second"] = -scored[1][1]
+        row["second"] = -scored[1][2]
 
 
 def _row_text(
@@ -243,15 +246,18 @@ def _edges(table: dict[str, Any], labels: Labels) -> list[dict[str, Any]]:
                 continue
             edge = "lowest" if best == tried[0] else "highest"
             name, of = labels.setting(key), counted(len(tried), "value")
+            only = "only two were tried, so either would be at an edge" if len(tried) == 2 else ""
+            advice = f"{'lower' if edge == 'lowest' else 'higher'} ones may do better still"
             found.append(
                 {
                     "setting": key,
                     "value": best,
                     "edge": edge,
+                    "tried": len(tried),
                     "fraction": row["fraction"],
                     "text": f"On {share_of_data(row['fraction'])} the best {name}, {plain(best)}, is the "
                     f"{edge} of the {of} tried ({listing([plain(value) for value in tried])}): "
-                    f"{'lower' if edge == 'lowest' else 'higher'} ones may do better still.",
+                    f"{only or advice}.",
                 }
             )
     return found
@@ -321,7 +327,8 @@ def _headline(grid: Grid, rule: Selection, labels: Labels) -> str:
     group = next(group for group in grid.groups if group.id == max(wins, key=wins.__getitem__))
     label = labels.describe(group.differs) if group.differs else "the base recipe"
     return (
-        f"Of {counted(_compared(grid), 'recipe')} compared, {label} has the highest accuracy at "
+        f"Of {counted(_compared(grid), 'recipe')} compared, {label} has the highest {rule.rule} accuracy "
+        "at "
         f"{wins[group.id]} of {counted(len(several), 'point')} (model, initial weights, fraction)."
     )
 

@@ -288,6 +288,8 @@ def _headline(series: Sequence[dict[str, Any]]) -> str:
     elif falls[-1] < 0:
         low, high = f"{-falls[-1]:.0f}", f"{-falls[0]:.0f}"
         change = f"grows by {low} %" if low == high else f"grows by {low} to {high} %"
+    elif f"{abs(falls[0]):.0f}" == f"{abs(falls[-1]):.0f}" == "0":
+        change = "does not change"
     else:
         change = f"changes by {-falls[-1]:+.0f} to {-falls[0]:+.0f} %"
     fitted = sum(each["fit"]["fitted"] for each in base)

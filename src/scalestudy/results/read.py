@@ -157,7 +157,7 @@ def _unfinished(run_dir: Path, status: dict[str, Any]) -> tuple[State, str]:
         reason = str(status.get("reason") or status.get("kind") or "the job left no reason")
         return "failed", " ".join(reason.split())
     if state == "running":
-        if _is_gone(status):
+        if process_is_gone(status):
             return "failed", f"the job ended without a word at {progress} (killed?)"
         return "missing", f"not finished: at {progress} when the results were collected"
     if state in ("complete", "diverged") or (run_dir / "metrics.csv").exists():
@@ -165,7 +165,7 @@ def _unfinished(run_dir: Path, status: dict[str, Any]) -> tuple[State, str]:
     return "missing", "not run yet"
 
 
-def _is_gone(status: dict[str, Any]) -> bool:
+def process_is_gone(status: dict[str, Any]) -> bool:
     """Return whether the job ran on this machine and its process no longer exists."""
     pid = status.get("pid")
     if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:

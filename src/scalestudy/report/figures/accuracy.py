@@ -1,0 +1,526 @@
+"""Accuracy against the amount of data, the size of the model, and the hyperparameters."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from scalestudy.report import style, text
+from scalestudy.report.figures.base import (
+    Inputs,
+    Json,
+    LineLabel,
+    MissingDataError,
+    Sheet,
+    bars_note,
+    count_axis,
+    draw_intervals,
+    draw_points,
+    line_labels,
+    percent_axis,
+    seed_interval,
+    shorten,
+    size_axis,
+    stat_text,
+    title,
+    without_collisions,
+)
+from scalestudy.report.style import INK, MUTED, Look
+
+MEASURES = {"test_accuracy": "Test accuracy, %", "train_accuracy": "Training accuracy, %"}
+COLUMNS = (
+    "model",
+    "init",
+    "fraction",
+    "train_images",
+    "measure",
+    "value",
+    "n",
+    "low",
+    "high",
+    "interval",
+    "runs",
+)
+
+
+def cell_row(cell: Json, measure: str) -> tuple[object, ...]:
+    """Return a cell's number as a row of a figure's CSV (columns: `COLUMNS`)."""
+    stat = cell[measure]
+    return (
+        cell["model"],
+        cell["init"],
+        cell["fraction"],
+        cell["train_images"],
+        measure,
+        stat["value"],
+        stat["n"],
+        stat["low"],
+        stat["high"],
+        stat["interval"],
+        " ".join(stat["runs"]),
+    )
+
+
+def planned_sizes(cells: Sequence[Json]) -> list[tuple[str, int]]:
+    """Return (fraction, training images) of `cells`, each fraction once, ascending."""
+    known = {
+        cell["fraction"]: (cell["number"], cell["train_images"]) for cell in cells if cell["train_images"]
+    }
+    return [(fraction, images) for fraction, (_, images) in sorted(known.items(), key=lambda item: item[1])]
+
+
+def comparison_rows(inputs: Inputs) -> list[tuple[Json, list[Json]]]:
+    """Return each series of the six-model comparison with its planned cells; MissingDataError where none has a value."""
+    section = inputs.section("comparison")
+    rows = [(row, [inputs.cell(name) for name in row["cells"] if name]) for row in section["rows"]]
+    if not any(cell["test_accuracy"]["n"] for _, cells in rows for cell in cells):
+        raise MissingDataError(
+            "No run of the base recipe is complete yet; `snakemake` trains what is missing."
+        )
+    return rows
+
+
+def draw_measure(
+    sheet: Sheet,
+    axes: Axes,
+    look: Look,
+    cells: Sequence[Json],
+    measure: str,
+    *,
+    alpha: float = 1.0,
+    faint: bool = False,
+) -> tuple[float, float] | None:
+    """Draw one measure of a series against the training images; return the line's last point, if it has one."""
+    cells = [cell for cell in cells if cell["train_images"]]
+    stats = [cell[measure] for cell in cells]
+    xs = [float(cell["train_images"]) for cell in cells]
+    ys = [stat["value"] for stat in stats]
+    word = {"test_accuracy": "test", "train_accuracy": "training", "gap": "gap"}[measure]
+    notes = [
+        (f"{cell['long_label']}: {word} {stat_text(stat)}", stat["runs"])
+        for cell, stat in zip(cells, stats, strict=True)
+    ]
+    draw_intervals(axes, look.colour, xs, [seed_interval(stat) for stat in stats])
+    draw_points(sheet, axes, look, xs, ys, notes, alpha=alpha, faint_line=faint, size=4.0 if faint else 5.0)
+    sheet.rows.extend(cell_row(cell, measure) for cell in cells)
+    drawn = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None]
+    return drawn[-1] if drawn else None
+
+
+def values_of(cells: Sequence[Json], *measures: str) -> list[float]:
+    """Return every value and bound over seeds of the measures, for the limits of an axis."""
+    found = []
+    for cell in cells:
+        for measure in measures:
+            stat = cell[measure]
+            found += [value for value in (stat["value"], *seed_interval(stat)) if value is not None]
+    return found
+
+
+def numbers(cells: Sequence[Json], measure: str = "test_accuracy") -> list[int]:
+    """Return n of every cell that has a value."""
+    return [cell[measure]["n"] for cell in cells if cell[measure]["n"]]
+
+
+def not_shown(cells: Sequence[Json]) -> str:
+    """Return a sentence that names the planned cells without a number, with the reason; nothing where all are there."""
+    gone = [
+        f"{cell['long_label']} ({cell['text'].removeprefix('no result: ')})"
+        for cell in cells
+        if not cell["test_accuracy"]["n"]
+    ]
+    if len(gone) > 6:
+        gone = [*gone[:5], f"{len(gone) - 5} more"]
+    return f" Not drawn, no result: {'; '.join(gone)}." if gone else ""
+
+
+def panel_height(labels: int, least: float = 2.5) -> float:
+    """Return a panel's height in inches that gives room to so many labels at the ends of lines."""
+    return max(least, labels * style.SMALL * 1.32 / 72 + 0.3)
+
+
+def label_room(labels: Sequence[str]) -> float:
+    """Return the inches that labels at the ends of lines take."""
+    return max((style.text_width(label, style.SMALL) for label in labels), default=0) / 72 + 0.24
+
+
+def accuracy_by_size(inputs: Inputs) -> Sheet:
+    """Test and training accuracy against the number of training images, one line per model and init."""
+    rows = comparison_rows(inputs)
+    everything = [cell for _, cells in rows for cell in cells]
+    several_inits = len({row["init"] for row, _ in rows}) > 1
+    names = [
+        inputs.model(row["model"]) + (f", {inputs.init(row['init'])}" if several_inits else "")
+        for row, _ in rows
+    ]
+    sheet = Sheet("Accuracy against training-set size", COLUMNS)
+    room = label_room(names)
+    (panels,) = sheet.panels(1, 2, panel_height(len(names)), right=room, across=room + 0.34)
+    sizes = planned_sizes(everything)
+    for axes, measure in zip(panels, MEASURES, strict=True):
+        size_axis(axes, sizes)
+        percent_axis(axes, values_of(everything, *MEASURES))
+        title(axes, MEASURES[measure])
+        labels = []
+        for name, (row, cells) in zip(names, rows, strict=True):
+            look = inputs.looks.of(row["model"], row["init"])
+            if end := draw_measure(sheet, axes, look, cells, measure):
+                labels.append(LineLabel(*end, name, look.colour))
+        line_labels(axes, labels)
+    sheet.alt = headline(inputs, "comparison")
+    sheet.caption = (
+        "Accuracy at the last epoch on the test images (left) and on the run's own training images (right) against "
+        "the number of training images, on a logarithmic axis. Colour is the model; line style and marker are the "
+        f"initial weights. {bars_note(numbers(everything))}{not_shown(everything)}"
+    )
+    return sheet
+
+
+def headline(inputs: Inputs, section: str) -> str:
+    """Return the section's computed sentence, or an empty text."""
+    return str(inputs.findings[section].get("headline") or "")
+
+
+def init_side_by_side(inputs: Inputs) -> Sheet:
+    """One panel per init, with test and training accuracy of every model."""
+    rows = comparison_rows(inputs)
+    everything = [cell for _, cells in rows for cell in cells]
+    inits = list(dict.fromkeys(row["init"] for row, _ in rows))
+    sheet = Sheet("Initial weights side by side", COLUMNS)
+    columns = min(len(inits), 3)
+    lines = (len(inits) + columns - 1) // columns
+    models = list(dict.fromkeys(row["model"] for row, _ in rows))
+    room = label_room([f"{inputs.model(model)}, training" for model in models])
+    grid = sheet.panels(lines, columns, panel_height(2 * len(models)), right=room, across=room + 0.34)
+    flat = [axes for line in grid for axes in line]
+    for axes in flat[len(inits) :]:
+        axes.set_axis_off()
+    for axes, init in zip(flat, inits, strict=False):
+        size_axis(axes, planned_sizes(everything))
+        percent_axis(axes, values_of(everything, *MEASURES))
+        title(axes, f"{text.sentence(inputs.init(init)).rstrip('.')}, accuracy in %")
+        labels = []
+        for row, cells in rows:
+            if row["init"] != init:
+                continue
+            look = inputs.looks.of(row["model"], init)
+            if end := draw_measure(sheet, axes, look, cells, "train_accuracy", alpha=0.55, faint=True):
+                labels.append(LineLabel(*end, f"{inputs.model(row['model'])}, training", MUTED))
+            if end := draw_measure(sheet, axes, look, cells, "test_accuracy"):
+                labels.append(LineLabel(*end, f"{inputs.model(row['model'])}, test", look.colour, bold=True))
+        line_labels(axes, labels)
+    sheet.alt = headline(inputs, "transfer") or headline(inputs, "comparison")
+    sheet.caption = (
+        "The same axes for every kind of initial weights: test accuracy in full strength, training accuracy faint. "
+        f"Last epoch. {bars_note(numbers(everything))}{not_shown(everything)}"
+    )
+    return sheet
+
+
+def gap_by_size(inputs: Inputs) -> Sheet:
+    """Training minus test accuracy against the number of training images."""
+    rows = comparison_rows(inputs)
+    everything = [cell for _, cells in rows for cell in cells]
+    names = [f"{inputs.model(row['model'])}, {inputs.init(row['init'])}" for row, _ in rows]
+    sheet = Sheet("Overfitting gap against training-set size", COLUMNS)
+    ((axes,),) = sheet.panels(1, 1, panel_height(len(names), 2.3), right=label_room(names), width=6.2)
+    size_axis(axes, planned_sizes(everything))
+    percent_axis(axes, values_of(everything, "gap"), whole=False, zero=True)
+    title(axes, "Training minus test accuracy, points")
+    axes.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
+    labels = []
+    for name, (row, cells) in zip(names, rows, strict=True):
+        look = inputs.looks.of(row["model"], row["init"])
+        if end := draw_measure(sheet, axes, look, cells, "gap"):
+            labels.append(LineLabel(*end, name, look.colour))
+    line_labels(axes, labels)
+    sheet.alt = headline(inputs, "overfitting")
+    sheet.caption = (
+        "Training accuracy minus test accuracy at the last epoch: the higher, the more a run has learnt its own "
+        f"training images rather than the task. {bars_note(numbers(everything, 'gap'))}{not_shown(everything)}"
+    )
+    return sheet
+
+
+def accuracy_by_batch_size(inputs: Inputs) -> Sheet:
+    """Test (top) and training accuracy (bottom) against training images, a line per batch size, a column per series."""
+    section = inputs.section("batch_sizes")
+    series = [each for each in section["series"] if each["points"]]
+    if not series:
+        raise MissingDataError(
+            "No run with another batch size is complete yet; `snakemake` trains what is missing."
+        )
+    kinds = list(dict.fromkeys((each["model"], each["init"]) for each in series))
+    sizes_of_batch = list(section["batch_sizes"])
+    everything = [inputs.cell(point["cell"]) for each in series for point in each["points"]]
+    sheet = Sheet("Accuracy per batch size", ("batch_size", *COLUMNS))
+    columns = min(len(kinds), 4)
+    blocks = (len(kinds) + columns - 1) // columns
+    room = label_room([f"batch {max(sizes_of_batch)}"])
+    grid = sheet.panels(2 * blocks, columns, 1.55, right=room, across=room + 0.32, down=0.66)
+    for place, (model, init) in enumerate(kinds):
+        block, column = divmod(place, columns)
+        look = inputs.looks.of(model, init)
+        for offset, measure in enumerate(MEASURES):
+            axes = grid[2 * block + offset][column]
+            size_axis(axes, planned_sizes(everything), title=offset == 1)
+            percent_axis(axes, values_of(everything, *MEASURES))
+            name = f"{inputs.model(model)}, {inputs.init(init)}"
+            title(axes, f"{name}: {'test' if offset == 0 else 'training'}")
+            labels = []
+            for each in series:
+                if (each["model"], each["init"]) != (model, init):
+                    continue
+                rank = sizes_of_batch.index(each["batch_size"]) / max(len(sizes_of_batch) - 1, 1)
+                cells = [inputs.cell(point["cell"]) for point in each["points"]]
+                before = len(sheet.rows)
+                end = draw_measure(sheet, axes, look, cells, measure, alpha=0.4 + 0.6 * rank)
+                sheet.rows[before:] = [(each["batch_size"], *row) for row in sheet.rows[before:]]
+                if end:
+                    labels.append(LineLabel(*end, f"batch {each['batch_size']}", INK if rank == 1 else MUTED))
+            line_labels(axes, labels)
+    for empty_axes in [axes for line in grid for axes in line if not axes.lines]:
+        empty_axes.set_axis_off()
+    sheet.alt = headline(inputs, "batch_sizes") or headline(inputs, "hyperparameters")
+    sheet.caption = (
+        "Test and training accuracy in % at the last epoch against training-set size, one line per batch size "
+        "(the fainter, the smaller), one column per model and initial weights; all other settings as in the base "
+        f"recipe. {bars_note(numbers(everything))}"
+    )
+    return sheet
+
+
+def hyperparameters(inputs: Inputs) -> Sheet:
+    """A panel per hyperparameter table: the settings down the side, test accuracy across, a marker per fraction."""
+    section = inputs.section("hyperparameters")
+    tables = section["tables"]
+    if not tables:
+        raise MissingDataError("The study varies no hyperparameter.")
+    everything = [
+        inputs.cell(name) for table in tables for row in table["rows"] for name in row["cells"] if name
+    ]
+    values = values_of(everything, "test_accuracy")
+    if not values:
+        raise MissingDataError(
+            "No run of these settings is complete yet; `snakemake` trains what is missing."
+        )
+    sheet = Sheet("Test accuracy by hyperparameters", ("table", "setting", *COLUMNS))
+    columns = 2 if len(tables) > 1 else 1
+    lines = (len(tables) + columns - 1) // columns
+    deepest = max(len(table["columns"]) for table in tables)
+    names = [column["label"] for table in tables for column in table["columns"]]
+    room = min(label_room(names), 2.2)
+    grid = sheet.panels(
+        lines,
+        columns,
+        0.26 * deepest + 0.3,
+        left=room,
+        right=0.2,
+        across=room + 0.1,
+        down=0.72,
+        bottom=0.5,
+        top=0.5,
+    )
+    flat = [axes for line in grid for axes in line]
+    for axes in flat[len(tables) :]:
+        axes.set_axis_off()
+    for axes, table in zip(flat, tables, strict=False):
+        _hyperparameter_panel(sheet, inputs, axes, table, values)
+    sheet.alt = headline(inputs, "hyperparameters")
+    sheet.caption = (
+        "Test accuracy in % at the last epoch for every combination of settings; each marker carries the fraction of "
+        f"the training set. {bars_note(numbers(everything))}{not_shown(everything)}"
+    )
+    return sheet
+
+
+def _hyperparameter_panel(sheet: Sheet, inputs: Inputs, axes: Axes, table: Json, values: list[float]) -> None:
+    look = inputs.looks.of(table["model"], table["init"])
+    settings = table["columns"]
+    percent_axis(axes, values, which="x")
+    axes.grid(axis="x", visible=True)
+    axes.grid(axis="y", visible=True, linestyle=(0, (1, 2)))
+    axes.set_ylim(len(settings) - 0.5, -0.75)
+    room = axes.get_position().x0 * style.WIDTH * 72 if axes.get_position().x0 < 0.4 else 150
+    axes.set_yticks(
+        range(len(settings)), [shorten(each["label"], room - 14, style.SMALL) for each in settings]
+    )
+    title(axes, table["title"], most=260)
+    for row_number, row in enumerate(table["rows"]):
+        strength = 0.45 + 0.55 * row_number / max(len(table["rows"]) - 1, 1)
+        drawn: list[tuple[float, int]] = []
+        for place, name in enumerate(row["cells"]):
+            if name is None:
+                continue
+            cell = inputs.cell(name)
+            stat = cell["test_accuracy"]
+            sheet.rows.append((table["id"], settings[place]["label"], *cell_row(cell, "test_accuracy")))
+            if stat["value"] is None:
+                continue
+            note = f"{cell['long_label']}: test {stat_text(stat)}"
+            if stat["interval"] == "student_t":
+                axes.plot(
+                    [stat["low"], stat["high"]], [place, place], color=look.colour, linewidth=1.1, alpha=0.75
+                )
+            draw_points(
+                sheet,
+                axes,
+                look,
+                [stat["value"]],
+                [float(place)],
+                [(note, stat["runs"])],
+                alpha=strength,
+                line=False,
+            )
+            drawn.append((stat["value"], place))
+        if drawn:
+            value, place = drawn[0]
+            axes.annotate(
+                "all" if row["fraction"] == "1" else row["fraction"],
+                (value, place),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=style.SMALL,
+                color=MUTED,
+            )
+
+
+def model_size(inputs: Inputs) -> Sheet:
+    """Test accuracy against the parameters of the model, a line per fraction, a panel per init."""
+    rows = comparison_rows(inputs)
+    parameters = {each["model"]: each["parameters"] for each in inputs.findings["setup"]["models"]}
+    if len({value for value in parameters.values() if value}) < 2:
+        raise MissingDataError(
+            "Fewer than two models have a complete run; `snakemake` trains what is missing."
+        )
+    inits = list(dict.fromkeys(row["init"] for row, _ in rows))
+    fractions = list(inputs.findings["comparison"]["fractions"])
+    everything = [cell for _, cells in rows for cell in cells]
+    sheet = Sheet("Test accuracy against model size", ("parameters", *COLUMNS))
+    known = [value for value in parameters.values() if value]
+    low, high = min(known), max(known)
+    margin = max(high / low, 1.5) ** 0.14
+    columns = min(len(inits), 3)
+    lines = (len(inits) + columns - 1) // columns
+    grid = sheet.panels(
+        lines, columns, panel_height(len(fractions), 2.2), right=0.62, across=0.98, bottom=0.66
+    )
+    flat = [axes for line in grid for axes in line]
+    for axes in flat[len(inits) :]:
+        axes.set_axis_off()
+    for axes, init in zip(flat, inits, strict=False):
+        count_axis(axes, "x", low / margin, high * margin)
+        _model_ticks(inputs, axes, parameters)
+        percent_axis(axes, values_of(everything, "test_accuracy"))
+        title(axes, f"{text.sentence(inputs.init(init)).rstrip('.')}: test accuracy, %")
+        labels = []
+        for number, fraction in enumerate(fractions):
+            cells = [
+                cell
+                for row, cells in rows
+                if row["init"] == init
+                for cell in cells
+                if cell["fraction"] == fraction and parameters.get(cell["model"])
+            ]
+            cells.sort(key=lambda cell: parameters[cell["model"]])
+            there = [cell for cell in cells if cell["test_accuracy"]["value"] is not None]
+            sheet.rows.extend((parameters[cell["model"]], *cell_row(cell, "test_accuracy")) for cell in cells)
+            xs = [float(parameters[cell["model"]]) for cell in there]
+            ys = [cell["test_accuracy"]["value"] for cell in there]
+            strength = 0.35 + 0.65 * number / max(len(fractions) - 1, 1)
+            axes.plot(
+                xs, ys, color=MUTED, linestyle=inputs.looks.of("", init).line, linewidth=1.2, alpha=strength
+            )
+            for cell, x, y in zip(there, xs, ys, strict=True):
+                stat = cell["test_accuracy"]
+                look = inputs.looks.of(cell["model"], init)
+                draw_intervals(axes, look.colour, [x], [seed_interval(stat)])
+                note = (f"{cell['long_label']}: test {stat_text(stat)}", stat["runs"])
+                draw_points(sheet, axes, look, [x], [y], [note], line=False)
+            if there:
+                labels.append(LineLabel(xs[-1], ys[-1], "all" if fraction == "1" else fraction, MUTED))
+        line_labels(axes, labels)
+    sheet.alt = headline(inputs, "model_size")
+    sheet.caption = (
+        "Test accuracy at the last epoch against the number of trainable parameters (logarithmic); lines join the "
+        f"models trained on the same fraction of the data. {bars_note(numbers(everything))}"
+    )
+    return sheet
+
+
+def _model_ticks(inputs: Inputs, axes: Axes, parameters: dict[str, int | None]) -> None:
+    """Put the models themselves on the axis of parameters, those left out whose label would touch another."""
+    known = sorted((value, name) for name, value in parameters.items() if value)
+    labels = [f"{inputs.model(name)}\n{text.short_count(value)}" for value, name in known]
+    values = [float(value) for value, _ in known]
+    axes.set_xticks(values, without_collisions(axes, values, labels))
+    axes.set_xlabel("parameters", labelpad=3)
+
+
+def reference(inputs: Inputs) -> Sheet:
+    """Ours and theirs on one line per reference number."""
+    section = inputs.section("reference")
+    rows: list[Json] = [row for table in section["tables"] for row in table["rows"]]
+    drawn = [row for row in rows if row["ours"] is not None]
+    if not drawn:
+        raise MissingDataError(
+            "No run that a reference number belongs to is complete; `snakemake` trains them."
+        )
+    sheet = Sheet(
+        "Our test accuracy beside the reference",
+        ("label", "ours", "theirs", "difference", "low", "high", "verdict", "runs"),
+    )
+    names = [row["label"] for row in rows]
+    room = min(label_room(names), 3.4)
+    ((axes,),) = sheet.panels(
+        1, 1, 0.21 * len(rows) + 0.2, left=room, right=1.3, width=7.6, bottom=0.42, top=0.5
+    )
+    values = [value for row in rows for value in (row["ours"], row["theirs"]) if value is not None]
+    percent_axis(axes, values, which="x")
+    axes.grid(axis="x", visible=True)
+    axes.grid(axis="y", visible=False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [shorten(name, room * 72 - 14, style.SMALL) for name in names])
+    title(axes, "Test accuracy, %: ours filled, the reference's open")
+    for place, row in enumerate(rows):
+        runs = inputs.cell(row["cell"])["test_accuracy"]["runs"] if row["cell"] else []
+        sheet.rows.append(
+            (
+                row["label"],
+                row["ours"],
+                row["theirs"],
+                row["difference"],
+                row["low"],
+                row["high"],
+                row["verdict"],
+                " ".join(runs),
+            )
+        )
+        colour = inputs.looks.colour(row["settings"].get("model", ""))
+        theirs = Look(colour, style.INITS[1][0], "o", hollow=True)
+        ours = Look(colour, style.INITS[1][0], "o", hollow=False)
+        note = f"{row['label']}: theirs {text.percent(row['theirs'])} %"
+        if row["ours"] is not None:
+            axes.plot(
+                [row["theirs"], row["ours"]], [place, place], color=colour, linewidth=1.1, alpha=0.6, zorder=2
+            )
+            note += f", ours {text.percent(row['ours'])} %; {row['verdict']}"
+            draw_points(sheet, axes, ours, [row["ours"]], [float(place)], [(note, runs)], line=False)
+        draw_points(sheet, axes, theirs, [row["theirs"]], [float(place)], [(note, runs)], line=False)
+        words = row["verdict"] if row["ours"] is not None else row["reason"] or "no result"
+        axes.annotate(
+            words,
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            fontsize=style.SMALL,
+            color=MUTED,
+        )
+    sheet.alt = headline(inputs, "reference")
+    sheet.caption = (
+        "One line per number of the reference: our test accuracy at the last epoch and the reported one; at the right, "
+        "whether the difference is within noise."
+    )
+    return sheet

@@ -1,0 +1,488 @@
+"""What all figures share: their input, the sheet that a figure is drawn on, axes of images, labels that keep apart."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from scalestudy.report import style, text
+from scalestudy.report.style import BODY, FAINT, INK, MUTED, PAPER, SMALL, Look, Looks
+from scalestudy.report.svg import Mark
+
+Json = dict[str, Any]
+
+
+class MissingDataError(Exception):
+    """A figure's data are not there; the message says what is missing and how to get it."""
+
+
+class Inputs:
+    """A study's folder as figures read it: findings.json, study.json and the dataset store, each when asked for."""
+
+    def __init__(self, study_dir: Path, store: Path | None = None) -> None:
+        self.study_dir = study_dir
+        self._store = store
+
+    @cached_property
+    def findings(self) -> Json:
+        """The study's findings."""
+        found: Json = json.loads((self.study_dir / "findings.json").read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
+    def study(self) -> Json:
+        """The resolved study."""
+        found: Json = json.loads((self.study_dir / "study.json").read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
+    def results(self) -> list[dict[str, str]]:
+        """results.csv: one row per run, every value as text."""
+        return read_csv(self.study_dir / "results.csv")
+
+    @cached_property
+    def store(self) -> Path:
+        """The folder of the dataset store; it need not exist."""
+        return self._store or Path(self.study["dataset"]["path"])
+
+    @cached_property
+    def looks(self) -> Looks:
+        """The looks of the study's models and initial weights."""
+        axes = self.findings["axes"]
+        return Looks(axes["model"], axes["init"])
+
+    def images(self, split: str) -> np.ndarray:
+        """Return the store's images (uint8 [N, H, W, 3], memory-mapped); MissingDataError without the store."""
+        path = self.store / f"{split}_images.npy"
+        if not path.is_file():
+            raise MissingDataError(
+                f"The dataset store {self.store} is not there; `snakemake` prepares it again."
+            )
+        images: np.ndarray = np.load(path, mmap_mode="r")
+        return images
+
+    def labels(self, split: str) -> np.ndarray:
+        """Return the store's labels (int64 [N])."""
+        path = self.store / f"{split}_labels.npy"
+        if not path.is_file():
+            raise MissingDataError(
+                f"The dataset store {self.store} is not there; `snakemake` prepares it again."
+            )
+        labels: np.ndarray = np.load(path, mmap_mode="r")
+        return labels
+
+    def section(self, name: str) -> Json:
+        """Return a section of the findings; MissingDataError where it says that its data are missing."""
+        section: Json = self.findings[name]
+        if section.get("missing"):
+            raise MissingDataError(section["missing"])
+        return section
+
+    def cell(self, name: str) -> Json:
+        """Return a cell by its id."""
+        cell: Json = self.findings["cells"][name]
+        return cell
+
+    def model(self, name: str) -> str:
+        """Return the model's title."""
+        return str(self.findings["labels"]["model"].get(name, name))
+
+    def init(self, name: str) -> str:
+        """Return the title of initial weights, or the name where the title is too long for a figure."""
+        return text.short_label(str(self.findings["labels"]["init"].get(name, name)), name)
+
+    def classes(self) -> list[str]:
+        """Return the class names."""
+        return [str(name) for name in self.findings["setup"]["dataset"]["classes"] or []]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV as dicts of text; none where the file is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass
+class Sheet:
+    """A figure in the making: the drawing, the words that go with it, its data, and its marks."""
+
+    title: str
+    columns: tuple[str, ...]
+    figure: Figure = field(default_factory=Figure)
+    alt: str = ""
+    caption: str = ""
+    missing: str = ""
+    rows: list[tuple[object, ...]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    def mark(self, artist: Artist, label: str, runs: Iterable[str]) -> None:
+        """Make `artist` traceable: it says `label` and names `runs` where a reader points at it."""
+        name = f"mark-{len(self.marks)}"
+        artist.set_gid(name)
+        self.marks.append(Mark(name, label, tuple(runs)))
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs behind the figure, each once."""
+        return tuple(dict.fromkeys(run for mark in self.marks for run in mark.runs))
+
+    def panels(
+        self,
+        rows: int,
+        columns: int,
+        height: float,
+        *,
+        width: float = style.WIDTH,
+        left: float = 0.42,
+        right: float = 1.25,
+        top: float = 0.34,
+        bottom: float = 0.62,
+        across: float = 0.3,
+        down: float = 0.62,
+    ) -> list[list[Axes]]:
+        """Make a grid of panels of `height` inches and return its axes, row by row. All sizes are inches."""
+        total = top + bottom + rows * height + (rows - 1) * down
+        each = (width - left - right - (columns - 1) * across) / columns
+        self.figure.set_size_inches(width, total)
+        return [
+            [
+                self.figure.add_axes(
+                    (
+                        (left + column * (each + across)) / width,
+                        (bottom + (rows - 1 - row) * (height + down)) / total,
+                        each / width,
+                        height / total,
+                    )
+                )
+                for column in range(columns)
+            ]
+            for row in range(rows)
+        ]
+
+
+def empty(title: str, reason: str) -> Sheet:
+    """Return the honest empty figure: its title's place holds the reason why there is nothing to see."""
+    sheet = Sheet(title, ("missing",))
+    sheet.missing = reason
+    sheet.alt = f"{title}: nothing to show. {reason}"
+    sheet.caption = reason
+    sheet.rows.append((reason,))
+    sheet.figure.set_size_inches(style.WIDTH, 1.1)
+    axes = sheet.figure.add_axes((0.004, 0.02, 0.992, 0.96))
+    axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=FAINT, linestyle=(0, (2, 3)))
+    lines = wrap(reason, 560, BODY)
+    axes.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=MUTED, linespacing=1.5)
+    return sheet
+
+
+def wrap(words: str, most: float, size: float) -> list[str]:
+    """Return `words` as lines of at most `most` points."""
+    lines: list[str] = []
+    for word in words.split():
+        if lines and style.text_width(f"{lines[-1]} {word}", size) <= most:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def size_axis(axes: Axes, sizes: Sequence[tuple[str, int]], *, title: bool = True) -> None:
+    """Make x the logarithm of the training images, with the study's own fractions and image numbers as ticks.
+
+    `sizes` holds (fraction as text, images), ascending.
+    """
+    numbers = [max(number, 1) for _, number in sizes]
+    axes.set_xscale("log")
+    span = max(numbers[-1] / numbers[0], 1.5)
+    axes.set_xlim(numbers[0] / span**0.06, numbers[-1] * span**0.06)
+    labels = [f"{'all' if fraction == '1' else fraction}\n{number:,}" for fraction, number in sizes]
+    axes.xaxis.set_major_locator(FixedLocator(numbers))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FixedFormatter(without_collisions(axes, numbers, labels)))
+    if title:
+        axes.set_xlabel("training images", labelpad=3)
+
+
+def without_collisions(axes: Axes, numbers: Sequence[float], labels: Sequence[str]) -> list[str]:
+    """Return the labels with those emptied that would run into their neighbour; the largest size always shows."""
+    kept: list[str] = []
+    edge = float("inf")
+    for number, label in zip(reversed(numbers), reversed(labels), strict=True):
+        place = axes.transData.transform((number, 0))[0] * 72 / axes.figure.dpi
+        half = style.text_width(label, SMALL) / 2
+        if place + half + 3 <= edge:
+            kept.append(label)
+            edge = place - half
+        else:
+            kept.append("")
+    return kept[::-1]
+
+
+def percent_axis(
+    axes: Axes, values: Iterable[float], *, which: str = "y", whole: bool = True, zero: bool = False
+) -> None:
+    """Make y (or x) per cent over the range of `values` (proportions), with a few round ticks.
+
+    `whole`: the values are shares, so the axis does not go below 0 or much above 100. `zero`: 0 is always on it.
+    """
+    finite = [100 * value for value in values if np.isfinite(value)] or [0, 100]
+    low, high = min(finite), max(finite)
+    if zero:
+        low, high = min(low, 0), max(high, 0)
+    pad = max((high - low) * 0.08, 1.0)
+    low, high = low - pad, high + pad
+    if whole:
+        low, high = max(low, -1.5), min(high, 101.5)
+    (axes.set_ylim if which == "y" else axes.set_xlim)(low / 100, high / 100)
+    ticks = [
+        tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high
+    ]
+    digits = 0 if all(float(tick).is_integer() for tick in ticks) else 1
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_locator(FixedLocator([tick / 100 for tick in ticks]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text.signed_zero(f"{100 * value:.{digits}f}")))
+
+
+def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
+    """Make x or y logarithmic over counts (steps, images, parameters), with ticks at 1, 2, 5 times powers of ten."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+    choices = [
+        mantissa * 10.0**power
+        for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        for mantissa in (1, 2, 5)
+    ]
+    ticks = [tick for tick in choices if low <= tick <= high]
+    while len(ticks) > 6:
+        decades = [tick for tick in ticks if np.isclose(np.log10(tick) % 1, 0)]
+        ticks = decades if 2 <= len(decades) < len(ticks) else ticks[::2]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text.short_count(value)))
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return positions at least `gap` apart, in the order of `wanted` and as near to it as they can, within
+    [low, high] where there is room."""
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    groups: list[list[float]] = []  # [sum of wished starts, number of members]
+    members: list[list[int]] = []
+    for index in order:
+        groups.append([wanted[index], 1])
+        members.append([index])
+        while len(groups) > 1:
+            start = groups[-1][0] / groups[-1][1] - gap * (groups[-1][1] - 1) / 2
+            before = groups[-2][0] / groups[-2][1] + gap * (groups[-2][1] - 1) / 2
+            if start - before >= gap:
+                break
+            total, number = groups.pop()
+            groups[-1] = [groups[-1][0] + total, groups[-1][1] + number]
+            members[-2:] = [members[-2] + members[-1]]
+    places = [0.0] * len(wanted)
+    floor = low
+    for (total, number), group in zip(groups, members, strict=True):
+        start = total / number - gap * (number - 1) / 2
+        start = max(min(start, high - gap * (number - 1)), floor)
+        for offset, index in enumerate(group):
+            places[index] = start + gap * offset
+        floor = start + gap * number
+    overshoot = max(places, default=high) - high
+    if overshoot > 0:
+        places = [place - overshoot for place in places]
+    return places
+
+
+@dataclass(frozen=True)
+class LineLabel:
+    """A label at the right end of a line: where the line ends (data units), the words, the colour."""
+
+    x: float
+    y: float
+    words: str
+    colour: str
+    bold: bool = False
+
+
+def line_labels(axes: Axes, labels: Sequence[LineLabel], size: float = SMALL) -> None:
+    """Write each line's label beside its end, moved up or down just so far that no two overlap.
+
+    A thin line leads from the end of the line to a label that had to move. Limits and scales must be set before.
+    """
+    if not labels:
+        return
+    box = axes.get_window_extent()
+    scale = 72 / axes.figure.dpi
+    ends = [axes.transData.transform((label.x, label.y)) for label in labels]
+    wanted = [float(end[1]) * scale for end in ends]
+    gap = size * 1.32
+    places = spread(wanted, gap, box.y0 * scale, box.y1 * scale)
+    right = box.x1 * scale
+    for label, end, place, wish in zip(labels, ends, places, wanted, strict=True):
+        x = right + 9
+        moved = abs(place - wish) > 1.5 or right - float(end[0]) * scale > 12
+        if moved:
+            start = (float(end[0]) * scale + 4.5, wish)
+            axes.plot(
+                [start[0] / scale, (right + 7) / scale],
+                [start[1] / scale, place / scale],
+                transform=None,
+                color=FAINT,
+                linewidth=0.6,
+                clip_on=False,
+                zorder=1,
+            )
+        axes.text(
+            x / scale,
+            place / scale,
+            label.words,
+            transform=None,
+            ha="left",
+            va="center_baseline",
+            color=label.colour,
+            fontsize=size,
+            fontweight="bold" if label.bold else "normal",
+            clip_on=False,
+        )
+
+
+def draw_points(
+    sheet: Sheet,
+    axes: Axes,
+    look: Look,
+    xs: Sequence[float],
+    ys: Sequence[float | None],
+    notes: Sequence[tuple[str, Sequence[str]]],
+    *,
+    alpha: float = 1.0,
+    size: float = 5.0,
+    line: bool = True,
+    faint_line: bool = False,
+) -> None:
+    """Draw one series: a line through its values, broken where one is missing, and a traceable marker on each."""
+    if line:
+        axes.plot(
+            list(xs),
+            [np.nan if y is None else y for y in ys],
+            color=look.colour,
+            linestyle=look.line,
+            linewidth=0.9 if faint_line else 1.5,
+            alpha=alpha,
+            zorder=2,
+        )
+    for x, y, (note, runs) in zip(xs, ys, notes, strict=True):
+        if y is None:
+            continue
+        (point,) = axes.plot(
+            [x],
+            [y],
+            marker=look.marker,
+            markersize=size,
+            linestyle="none",
+            color=look.colour,
+            alpha=alpha,
+            markerfacecolor=look.face,
+            markeredgewidth=1.1,
+            zorder=4,
+        )
+        sheet.mark(point, note, runs)
+
+
+def draw_intervals(
+    axes: Axes, colour: str, xs: Sequence[float], bounds: Sequence[tuple[float | None, float | None]]
+) -> None:
+    """Draw a thin vertical bar from low to high at each x that has both."""
+    for x, (low, high) in zip(xs, bounds, strict=True):
+        if low is not None and high is not None:
+            axes.plot(
+                [x, x], [low, high], color=colour, linewidth=1.1, alpha=0.75, zorder=3, solid_capstyle="butt"
+            )
+
+
+def seed_interval(stat: Json) -> tuple[float | None, float | None]:
+    """Return the interval over seeds of a Stat; (None, None) for one run: one seed has no error bar."""
+    return (stat["low"], stat["high"]) if stat["interval"] == "student_t" else (None, None)
+
+
+def stat_text(stat: Json) -> str:
+    """Return a Stat of a proportion for a reader: `62.3 % (n = 1)`."""
+    if stat["value"] is None:
+        return "no result"
+    bounds = text.interval(stat["low"], stat["high"])
+    kind = {"student_t": "95 % interval over seeds", "wilson": "95 % test-sampling interval"}.get(
+        stat["interval"] or "", ""
+    )
+    return f"{text.percent(stat['value'])} % (n = {stat['n']}" + (f", {kind} {bounds})" if kind else ")")
+
+
+def bars_note(numbers: Iterable[int]) -> str:
+    """Return the caption's sentence on what a point and a bar are, from the numbers of runs behind the points."""
+    found = sorted(set(numbers))
+    if not found or found == [1]:
+        return "Each point is one run (n = 1), so there is no bar over seeds."
+    span = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
+    single = " A point of one run has none." if found[0] == 1 else ""
+    return f"Points are means over seeds ({span}); bars are 95 % intervals of the mean (Student t).{single}"
+
+
+def note_panel(axes: Axes, words: str) -> None:
+    """Write a quiet note into an empty panel."""
+    axes.text(
+        0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=MUTED, fontsize=SMALL
+    )
+
+
+def title(axes: Axes, words: str, *, most: float | None = None) -> None:
+    """Set a panel's title, cut with an ellipsis where it is wider than the panel (or than `most` points)."""
+    room = most or float(axes.get_window_extent().width) * 72 / axes.figure.dpi + 4
+    axes.set_title(shorten(words, room, style.TITLE, bold=True), color=INK)
+
+
+def shorten(words: str, most: float, size: float, *, bold: bool = False) -> str:
+    """Return `words`, cut with an ellipsis so that they take at most `most` points."""
+    if style.text_width(words, size, bold) <= most:
+        return words
+    while words and style.text_width(words + "…", size, bold) > most:
+        words = words[:-1]
+    return words.rstrip(" ,") + "…"
+
+
+def line_key(
+    sheet: Sheet, entries: Sequence[tuple[str, Look | None, str, float]], y: float, left: float
+) -> None:
+    """Draw a one-line key at height `y` inches: (words, look, colour, line width) side by side from `left` inches."""
+    figure = sheet.figure
+    wide, tall = figure.get_size_inches() * 72
+    x = left * 72
+    for words, look, colour, linewidth in entries:
+        line = matplotlib.lines.Line2D(
+            [x / wide, (x + 20) / wide],
+            [y * 72 / tall] * 2,
+            color=colour,
+            linewidth=linewidth,
+            linestyle=look.line if look else "-",
+            marker=look.marker if look else None,
+            markevery=[1] if look else None,
+            markersize=4.5,
+            markerfacecolor=(PAPER if look.hollow else colour) if look else colour,
+        )
+        if look:
+            line.set_xdata([x / wide, (x + 10) / wide, (x + 20) / wide])
+            line.set_ydata([y * 72 / tall] * 3)
+        figure.add_artist(line)
+        figure.text((x + 25) / wide, y * 72 / tall, words, va="center_baseline", fontsize=SMALL, color=MUTED)
+        x += 25 + style.text_width(words, SMALL) + 16

@@ -1,0 +1,104 @@
+"""Cells and tables made from findings. Every cell says its n and names its runs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from scalestudy.report import text
+from scalestudy.report.view import Cell, Column, Row, Table
+
+Json = dict[str, Any]
+
+
+def plain(value: object, *, code: bool = False) -> Cell:
+    """Return a cell of plain text."""
+    return Cell(text.MISSING if value is None else str(value), code=code)
+
+
+def number(value: float | None, words: str | None = None, runs: Sequence[str] = (), small: str = "") -> Cell:
+    """Return a cell that sorts by `value` and shows `words` (or the count)."""
+    return Cell(words if words is not None else text.count(value), small, tuple(runs), value=value)
+
+
+def gone(cell: Json) -> Cell:
+    """Return the cell that stands where the number of runs without a result would be: state and reason."""
+    left_out = cell["left_out"]
+    states = list(dict.fromkeys(each["state"] for each in left_out)) or ["missing"]
+    reasons = list(dict.fromkeys(each["reason"] for each in left_out if each["reason"]))
+    runs = tuple(each["run"] for each in left_out) or tuple(cell["planned_runs"])
+    return Cell(text.listed(states), "; ".join(reasons), runs, tone="gone")
+
+
+def stat(cell: Json | None, measure: str, *, bounds: bool = True, digits: int = 1) -> Cell:
+    """Return a cell with a measure that is a proportion, in per cent, with n and its interval."""
+    if cell is None:
+        return Cell(text.MISSING, "not planned")
+    found = cell[measure]
+    if not found or found["value"] is None:
+        return gone(cell) if not cell["n"] else Cell(text.MISSING, "not recorded", tuple(cell["runs"]))
+    small = count_of(found)
+    if bounds and found["low"] is not None:
+        small = f"{text.interval(found['low'], found['high'], digits)}; {small}"
+    return Cell(text.percent(found["value"], digits), small, tuple(found["runs"]), measure, found["value"])
+
+
+def quantity(cell: Json | None, measure: str, words: str) -> Cell:
+    """Return a cell with a measure that is no proportion (seconds, megabytes), written as `words`, with n."""
+    if cell is None:
+        return Cell(text.MISSING, "not planned")
+    found = cell[measure]
+    if not found or found["value"] is None:
+        return gone(cell) if not cell["n"] else Cell(text.MISSING, "not recorded", tuple(cell["runs"]))
+    return Cell(words, count_of(found), tuple(found["runs"]), measure, found["value"])
+
+
+def count_of(found: Json) -> str:
+    """Return `n = 3`, or `n = 2 of 3` where runs are missing."""
+    planned = found["planned"]
+    return f"n = {found['n']}" + (f" of {planned}" if planned != found["n"] else "")
+
+
+def difference(found: Json | None) -> Cell:
+    """Return a cell with a difference in points, its interval and n; the verdict decides the tone."""
+    if found is None:
+        return Cell(text.MISSING, "not compared")
+    runs = tuple(found["runs"])
+    if found["value"] is None:
+        return Cell(text.MISSING, found["verdict"], runs)
+    small = f"n = {found['n']}"
+    if found["low"] is not None:
+        small = f"{text.points(found['low'])} to {text.points(found['high'])}; {small}"
+    return Cell(text.points(found["value"]), small, runs, "difference", found["value"])
+
+
+def verdict(found: Json | None) -> Cell:
+    """Return a cell with the verdict in words, and how it was reached."""
+    if found is None:
+        return Cell("not compared")
+    tone = {"higher": "good", "lower": "bad"}.get(found["verdict"], "")
+    sign = {"higher": "▲ ", "lower": "▼ "}.get(found["verdict"], "")
+    small = found["method_text"]
+    if found["p_holm"] is not None:
+        small += f", p = {p_value(found['p_holm'])}" + (" (Holm)" if found["family"] > 1 else "")
+    return Cell(sign + found["verdict"], small, tuple(found["runs"]), tone=tone)
+
+
+def p_value(value: float) -> str:
+    """Return a p value: `0.032`, `< 0.001`."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def table(
+    identity: str,
+    place: int,
+    title: str,
+    columns: Iterable[Column | str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    heads: int = 1,
+    note: str = "",
+    sortable: bool = False,
+) -> Table:
+    """Return a table; a column given as text is not numeric."""
+    heads_of = tuple(column if isinstance(column, Column) else Column(column) for column in columns)
+    lines = tuple(Row(tuple(cells)) for cells in rows)
+    return Table(identity, place, title, heads_of, lines, heads, note, sortable)

@@ -1,0 +1,266 @@
+"""The one view model of a report: plain frozen data that both templates, HTML and Markdown, show.
+
+Everything is decided here and in `sections`: words, numbers as text, order, numbering. A template only lays out.
+A section is a title with blocks; a block is one of the classes below, told apart by its `kind`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where a statement can be checked: the id of a figure or table of this report."""
+
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One finished sentence with its evidence and the runs behind it."""
+
+    text: str
+    evidence: Evidence = Evidence()
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Plain words, with evidence where they state a finding."""
+
+    kind: ClassVar[str] = "paragraph"
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Statements:
+    """A list of statements."""
+
+    kind: ClassVar[str] = "statements"
+    items: tuple[Statement, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a part of a section."""
+
+    kind: ClassVar[str] = "heading"
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to know before reading on. `tone`: info, warning, or missing (what is missing and how to get it)."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    tone: str = "info"
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A term and what it stands for here."""
+
+    term: str
+    text: str
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Terms with their facts."""
+
+    kind: ClassVar[str] = "facts"
+    items: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to paste into a terminal."""
+
+    kind: ClassVar[str] = "code"
+    text: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column. `numeric` aligns its cells to the right; `group` is a head above several columns."""
+
+    text: str
+    numeric: bool = False
+    group: str = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, a small second line, and where its number comes from.
+
+    `measure` and `value` (unrounded, or None) say which number of the runs it is, so that it can be recomputed.
+    `tone`: "" | best | second | gone (no result) | good | bad.
+    """
+
+    text: str
+    small: str = ""
+    runs: tuple[str, ...] = ()
+    measure: str = ""
+    value: float | None = None
+    tone: str = ""
+    mark: str = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table; `head` cells at its start are row headers."""
+
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its number and title."""
+
+    kind: ClassVar[str] = "table"
+    id: str
+    number: int
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    heads: int = 1
+    note: str = ""
+    sortable: bool = False
+
+    @property
+    def groups(self) -> tuple[tuple[str, int], ...]:
+        """The heads above the columns as (text, columns spanned); empty where there are none."""
+        if not any(column.group for column in self.columns):
+            return ()
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and column.group and spans[-1][0] == column.group:
+                spans[-1] = (column.group, spans[-1][1] + 1)
+            else:
+                spans.append((column.group, 1))
+        return tuple(spans)
+
+    @property
+    def spans(self) -> tuple[tuple[Row, int], ...]:
+        """Each row with how many rows its first head cell spans: 0 where an earlier row's cell covers it."""
+        found: list[tuple[Row, int]] = []
+        for place, row in enumerate(self.rows):
+            same = self.heads > 1 and not self.sortable
+            if same and place and row.cells[0].text == self.rows[place - 1].cells[0].text:
+                found.append((row, 0))
+                continue
+            after = self.rows[place + 1 :] if same else ()
+            covered = next((n for n, each in enumerate(after) if each.cells[0].text != row.cells[0].text), len(after))
+            found.append((row, 1 + covered))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its number, its words, and its files (paths relative to the report's folder)."""
+
+    kind: ClassVar[str] = "figure"
+    id: str
+    number: int
+    title: str
+    alt: str
+    caption: str
+    svg: str
+    width: int
+    png: str
+    csv: str
+    csv_inline: str
+    runs: tuple[str, ...]
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """One run of the list: the cells of its line, and what unfolds."""
+
+    name: str
+    state: str
+    reason: str
+    cells: tuple[Cell, ...]
+    settings: str
+    log: str
+    command: str
+    machine: str
+
+
+@dataclass(frozen=True)
+class RunList:
+    """All runs of the study, whatever their state."""
+
+    kind: ClassVar[str] = "runs"
+    id: str
+    number: int
+    title: str
+    columns: tuple[Column, ...]
+    runs: tuple[RunDetails, ...]
+    note: str = ""
+
+
+Block = Paragraph | Statements | Heading | Note | Facts | Code | Table | Figure | RunList
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """How much of the study is there. `counts`: (state, number) of every state that occurs."""
+
+    text: str
+    complete: bool
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file that goes with the report; `inline` is a data: link where the file is small enough, else empty."""
+
+    text: str
+    path: str
+    inline: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report."""
+
+    study: str
+    title: str
+    description: str
+    state: State
+    problems: tuple[Statement, ...]
+    glance: tuple[Fact, ...]
+    sections: tuple[Section, ...]
+    files: tuple[Link, ...]
+    version: str
+    targets: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield every block in order."""
+        for section in self.sections:
+            yield from section.blocks
+
+    def evidence(self, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+        """Return (id to link to, label), each once, for the figures and tables that this report has."""
+        wanted = [f"figure-{name}" for name in evidence.figures] + [f"table-{name}" for name in evidence.tables]
+        return tuple(dict.fromkeys(self.targets[name] for name in wanted if name in self.targets))
