@@ -22,6 +22,7 @@ STUDY, RUNS, WORKFLOW = "A study", "By hand", "Steps of the workflow"
 app.command(rich_help_panel=STUDY)(study.check)
 app.command(rich_help_panel=STUDY)(study.plan)
 app.command(rich_help_panel=STUDY)(study.status)
+app.command(rich_help_panel=STUDY)(study.report)
 app.command(rich_help_panel=RUNS)(training.train)
 app.command(rich_help_panel=WORKFLOW)(data.prepare)
 app.command("fetch-weights", rich_help_panel=WORKFLOW)(training.fetch_weights)

@@ -154,6 +154,31 @@ def _count(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 
 
+def report(
+    study: Name,
+    config: Config = [],  # noqa: B006
+    if_any_run: Annotated[
+        bool, typer.Option("--if-any-run", help="Do nothing where no run has ended yet.")
+    ] = False,
+) -> None:
+    """Render the report from the runs that are there, and name those that are not. Trains nothing."""
+    from scalestudy.analysis.findings import write_findings
+    from scalestudy.report.render import render_report
+    from scalestudy.results.collect import collect
+    from scalestudy.study import paths
+
+    loaded, runs = load(study, config)
+    names = [run.name for run in runs]
+    done = sum(each.state in ("complete", "diverged") for each in study_status(loaded.name, names))
+    if not done and if_any_run:
+        return
+    record = study_record(loaded, runs)
+    folder = collect(record, record["runs"], Path())
+    write_findings(folder)
+    page = render_report(folder, paths.report_folder(loaded.name))
+    print(f"{page}: {done:,} of {len(runs):,} runs")
+
+
 def schema(output: Annotated[Path | None, typer.Option(help="Where to write it; standard output if left out.")] = None) -> None:
     """Print the JSON schema of a study file, for editors."""
     from scalestudy.files import write_text

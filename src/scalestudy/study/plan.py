@@ -11,6 +11,7 @@ from typing import Any
 from scalestudy.study import commands, paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.estimate import Estimate, Speeds, dataset_sizes, estimate
+from scalestudy.study.forecast import Forecast
 from scalestudy.study.record import study_record
 from scalestudy.study.runs import Run, plan_runs
 
@@ -100,6 +101,10 @@ class Plan:
         """Return what a run, or an upstream stage, will take."""
         run = self.runs.get(name) or self.upstreams[name]
         return estimate(run, self.speeds, self._sizes[run.dataset])
+
+    def start(self, workers: int) -> None:
+        """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
+        Forecast({run: self.estimate(run).seconds or 0.0 for run in self.runs}, workers).write(self.name)
 
     def priority(self, name: str) -> int:
         """Return a job's priority: its estimated seconds, so that the longest start first and no core idles at the end."""

@@ -250,12 +250,14 @@ class Status:
 
     def __init__(self, path: Path, epochs: int) -> None:
         self.path = path
+        self.began = time.monotonic()
         self.facts: dict[str, Any] = {
             "epoch": 0,
             "epochs": epochs,
             "train_accuracy": None,
             "test_accuracy": None,
             "seconds_left": None,
+            "elapsed": 0.0,
             "pid": os.getpid(),
             "host": socket.gethostname(),
         }
@@ -263,6 +265,7 @@ class Status:
     def write(self, state: str, kind: str | None = None, reason: str | None = None) -> None:
         """Write the state, and why, with the latest numbers."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.facts["elapsed"] = round(time.monotonic() - self.began, 1)
         write_json(self.path, {"state": state, "kind": kind, "reason": reason, **self.facts, "updated": now})
 
     def epoch_done(self, row: Row, seconds_left: float) -> None:
