@@ -1,0 +1,223 @@
+"""What a person sees while Snakemake runs a study: runs done, running (epoch, accuracy), left, and the expected end.
+
+A logger plugin of Snakemake 9 (`--logger scalestudy`, set by profiles/default). On a terminal the running jobs stay
+at the bottom; elsewhere each run that ends is one plain line. Errors and warnings appear as Snakemake writes them;
+`--verbose`, `--printshellcmds`, `--debug-dag` and `-n` bring Snakemake's own output back.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+from scalestudy.results.status import RunStatus, clock, duration, run_status
+from scalestudy.study.forecast import Forecast, read_forecast
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+_TRAINING = ("train", "pretrain")
+_TOLD_OTHERWISE = {
+    LogEvent.WORKFLOW_STARTED,
+    LogEvent.RUN_INFO,
+    LogEvent.JOB_STARTED,
+    LogEvent.SHELLCMD,
+    LogEvent.PROGRESS,
+    LogEvent.RESOURCES_INFO,
+}
+# Snakemake's remarks on how it works, which say nothing about the study. Any other message is shown.
+_REMARKS = (
+    "Assuming unrestricted shared filesystem",
+    "Building DAG of jobs",
+    "Conda environments: ignored",
+    "Select jobs to execute",
+    "Using profile",
+    "Using workflow specific profile",
+    "Using shell",
+    "host:",
+)
+
+
+@dataclass
+class _Job:
+    rule: str
+    wildcards: dict[str, str]
+    folder: Path
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def trains(self) -> bool:
+        return self.rule in _TRAINING
+
+    @property
+    def title(self) -> str:
+        what = self.wildcards.get("run") or self.wildcards.get("weights") or self.wildcards.get("dataset") or ""
+        return what if self.rule == "train" else f"{self.rule.replace('_', ' ')} {what}".rstrip()
+
+
+class LogHandler(LogHandlerBase):
+    """Turns Snakemake's events into a study's progress."""
+
+    def __post_init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        wanted = self.common_settings
+        self.as_snakemake = wanted.dryrun or wanted.verbose or wanted.printshellcmds or wanted.debug_dag
+        self.jobs: dict[int, _Job] = {}
+        self.runs_left: int | None = None
+        self.runs_done = 0
+        self.statuses: dict[str, RunStatus] = {}
+        self.forecast: Forecast | None = None
+        self.runs_folder: Path | None = None
+        self.live: Live | None = None
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """It writes to standard error, in the place of Snakemake's own output."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Snakemake's log file stays Snakemake's."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Snakemake's own filter serves."""
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        """Snakemake's own formatter serves."""
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """No."""
+        return False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one event."""
+        try:
+            event = getattr(record, "event", None)
+            if self.as_snakemake:
+                self._say(record)
+            elif event == LogEvent.RUN_INFO and self.runs_left is None:
+                stats: dict[str, Any] = getattr(record, "stats", {})
+                self.runs_left = int(stats.get("train", 0))
+                self._start(stats)
+            elif event == LogEvent.JOB_INFO:
+                self._job_started(record)
+            elif event == LogEvent.JOB_FINISHED:
+                self._job_finished(record.job_id)  # type: ignore[attr-defined]
+            elif event == LogEvent.JOB_ERROR:
+                self.jobs.pop(record.jobid, None)  # type: ignore[attr-defined]
+                self._say(record)
+            elif event not in _TOLD_OTHERWISE and not (
+                record.levelno == logging.INFO and str(record.msg or "").startswith(_REMARKS)
+            ):
+                self._say(record)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+        super().close()
+
+    def _say(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if text and text != "None":
+            style = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}.get(record.levelno, "")
+            self.console.print(Text(text, style=style))
+
+    def _start(self, stats: dict[str, Any]) -> None:
+        if self.runs_left:
+            others = sum(count for rule, count in stats.items() if rule not in ("train", "total", "all", "report"))
+            self.console.print(f"{self.runs_left:,} runs to train, {others:,} other jobs")
+        if self.console.is_terminal:
+            self.live = Live(
+                console=self.console, get_renderable=self._screen, refresh_per_second=2, transient=True
+            )
+            self.live.start()
+
+    def _job_started(self, record: Any) -> None:
+        job = _Job(record.rule_name, dict(record.wildcards), Path(str(record.output[0])).parent if record.output else Path())
+        self.jobs[record.jobid] = job
+        if self.live is None and not job.trains and job.wildcards.keys() & {"dataset", "weights"}:
+            self.console.print(Text(job.title))
+
+    def _job_finished(self, jobid: int) -> None:
+        job = self.jobs.pop(jobid, None)
+        if job is None or not job.trains:
+            return
+        status = run_status(job.folder)
+        result = "" if status.state == "complete" else f"{status.state} "
+        accuracy = status.facts.get("test_accuracy")
+        result += f"test accuracy {accuracy:.3f}, " if accuracy is not None and status.state == "complete" else ""
+        count = ""
+        if job.rule == "train":
+            self.runs_done += 1
+            self.statuses[status.run] = status
+            self.runs_folder = job.folder.parent
+            count = f"{self.runs_done:,}/{self.runs_left or 0:,}  "
+        end = self._end()
+        self.console.print(Text(f"{count}{job.title}  {result}{duration(time.monotonic() - job.began)}{end}"))
+
+    def _end(self) -> str:
+        """Return `; about 2 min left (until 14:03)`, or nothing where that is unknown or nothing is left."""
+        running = [job for job in self.jobs.values() if job.rule == "train"]
+        if not self.runs_left or self.runs_done + len(running) == 0 or self.runs_done == self.runs_left:
+            return ""
+        if self.forecast is None:
+            self._read_forecast(running[0] if running else None)
+        if self.forecast is None:
+            return ""
+        now = {job.folder.name: run_status(job.folder) for job in running}
+        left = self.forecast.seconds_left([*({**self.statuses, **now}.values())])
+        return f"; about {duration(left)} left (until {clock(left)})"
+
+    def _read_forecast(self, job: _Job | None) -> None:
+        """Read the estimates that the Snakefile wrote at the start, and which runs earlier starts have finished."""
+        folder = job.folder.parent if job else self.runs_folder
+        if folder is None:
+            return
+        self.forecast = read_forecast(folder.parent.name)
+        for run in self.forecast.seconds if self.forecast else ():
+            status = run_status(folder / run)
+            ended = status.state in ("complete", "diverged")
+            self.statuses.setdefault(run, status if ended else RunStatus(run, "waiting", {}))
+
+    def _screen(self) -> RenderableType:
+        """Return what stands at the bottom of the terminal."""
+        table = Table.grid(padding=(0, 2))
+        for job in list(self.jobs.values()):
+            table.add_row(f"  {job.title}", *self._columns(job))
+        if not self.runs_left:
+            return table
+        bar = Progress(
+            TextColumn("runs"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"), console=self.console
+        )
+        bar.add_task(self._end().lstrip("; "), total=self.runs_left, completed=self.runs_done)
+        return Group(table, bar)
+
+    @staticmethod
+    def _columns(job: _Job) -> list[str]:
+        if not job.trains:
+            return [duration(time.monotonic() - job.began)]
+        status = run_status(job.folder)
+        if status.state != "running":
+            return ["starts"]
+        facts, left = status.facts, status.seconds_left
+        accuracy = facts.get("test_accuracy")
+        return [
+            f"epoch {facts['epoch']} of {facts['epochs']}",
+            f"test accuracy {accuracy:.3f}" if accuracy is not None else "",
+            f"{duration(left)} left" if left is not None and facts["epoch"] else "",
+        ]
