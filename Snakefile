@@ -2,14 +2,13 @@
 
 import shlex
 import sys
-from glob import glob
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
 from scalestudy.study.lock import lock_study
-from scalestudy.study.plan import Plan, one_of
+from scalestudy.study.plan import Plan, one_of, project_files
 
 min_version("7.32")
 

@@ -213,7 +213,7 @@ class LogHandler(LogHandlerBase):
             return [duration(time.monotonic() - job.began)]
         status = run_status(job.folder)
         if status.state != "running":
-            return ["starts"]
+            return ["starts" if status.state in ("waiting", "failed") else "done"]
         facts, left = status.facts, status.seconds_left
         accuracy = facts.get("test_accuracy")
         return [

@@ -4,8 +4,7 @@
 rule figure:
     input:
         rules.analyse.output,
-        code=sorted(glob("src/scalestudy/report/figures/*.py"))
-        + ["src/scalestudy/report/style.py"],
+        code=project_files("src/scalestudy/report/**/*.py"),
     output:
         svg=report(
             f"{RESULTS}/figures/{{figure}}.svg",
@@ -31,8 +30,8 @@ rule render:
     input:
         findings=rules.analyse.output,
         figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=PLAN.figures),
-        templates=sorted(glob("templates/**/*.j2", recursive=True)),
-        code=sorted(glob("src/scalestudy/report/*.py")),
+        templates=project_files("templates/*"),
+        code=project_files("src/scalestudy/report/**/*.py"),
     output:
         html=f"report/{STUDY}/report.html",
         markdown=f"report/{STUDY}/report.md",

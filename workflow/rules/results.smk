@@ -50,7 +50,7 @@ rule analyse:
         results=rules.collect.output,
         study=rules.write_study.output,
         data=PLAN.stores(),
-        code=sorted(glob("src/scalestudy/analysis/*.py")),
+        code=project_files("src/scalestudy/analysis/**/*.py"),
     output:
         f"{RESULTS}/findings.json",
     log:

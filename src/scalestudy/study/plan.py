@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from scalestudy.study import commands, paths
@@ -104,7 +106,8 @@ class Plan:
 
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
-        Forecast({run: self.estimate(run).seconds or 0.0 for run in self.runs}, workers).write(self.name)
+        seconds = {run: round(self.estimate(run).seconds or 0.0, 1) for run in self.runs}
+        Forecast(seconds, workers).write(self.name)
 
     def priority(self, name: str) -> int:
         """Return a job's priority: its estimated seconds, so that the longest start first and no core idles at the end."""
@@ -118,6 +121,12 @@ class Plan:
         """Return the time to ask a scheduler for, in minutes: thrice the estimate, at least 15, more with each retry."""
         seconds = self.estimate(name).seconds
         return math.ceil(max(15.0, 3 * seconds / 60 if seconds else 240.0) * attempt)
+
+
+def project_files(pattern: str) -> list[str]:
+    """Return the project's files that match `pattern`, from its root; relative paths where the workflow runs there."""
+    root = Path(__file__).parents[3]
+    return sorted(os.path.relpath(path) if root == Path.cwd() else str(path) for path in root.glob(pattern))
 
 
 def one_of(names: Iterable[str]) -> str:
