@@ -1,4 +1,4 @@
-"""Fetching a published archive: bounded in time, checked by its MD5, never half there."""
+"""Fetching a published file: bounded in time, checked by its checksum, never half there."""
 
 import hashlib
 import http.client
@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -20,34 +21,59 @@ _SILENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Download:
-    """An archive that is to be at `path` with the MD5 `md5` (hex); `url` has it where it is not.
+class Checksum:
+    """What a file's checksum must be: all its hex digits, or the first ones where no more are published."""
 
-    `advice` says what a person can set when the host fails: it ends every such message.
+    algorithm: Literal["md5", "sha256"]
+    digits: str
+
+    def __str__(self) -> str:
+        name = {"md5": "MD5", "sha256": "SHA-256"}[self.algorithm]
+        return f"{name} {self.digits}{'...' if len(self.digits) < 2 * self.start().digest_size else ''}"
+
+    def fits(self, found: str) -> bool:
+        """Return whether `found`, hex digits, is this checksum."""
+        return found.startswith(self.digits)
+
+    def of(self, path: Path) -> str:
+        """Return the hex digits of the file that is at `path`."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, self.start).hexdigest()
+
+    def start(self) -> "hashlib._Hash":
+        """Return a new digest, to be fed block by block."""
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that is to be at `path` with a `checksum`; `url` has it where it is not.
+
+    `timeout`: longest time for fetching it, in seconds. `advice` says what a person can do when the host
+    fails: it ends every such message.
     """
 
     url: str
-    md5: str
+    checksum: Checksum
     path: Path
     timeout: float
     advice: str
 
-    def ensure(self) -> None:
-        """Return once the right archive is at its path; one process fetches it while others wait.
+    def ensure(self) -> str:
+        """Return the checksum, in full, of the right file at its path; one process fetches it, others wait.
 
-        A file that is there with the right MD5 needs no network. One with another MD5 gives way to a fresh
-        fetch, and stays as `<name>.rejected`. Raises UserError, with nothing changed, where that cannot be
-        had.
+        A file that is there with the right checksum needs no network. One with another checksum gives way to
+        a fresh fetch, and stays as `<name>.rejected`. Raises UserError, with nothing changed, where that
+        cannot be had.
         """
-        if self._is_right():  # before the lock: the folder may be read-only
-            return
+        if found := self._right():  # before the lock: the folder may be read-only
+            return found
         if self.path.is_dir():
-            raise UserError(f"{self.path} is a folder; the archive should be a file of that name")
+            raise UserError(f"{self.path} is a folder; there should be a file of that name")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=self.timeout + 60):
-                if not self._is_right():
-                    self._replace()
+                return self._right() or self._replace()
         except Timeout:
             raise UserError(
                 f"another process has been fetching {self.path} for more than {self.timeout:g} s"
@@ -55,35 +81,38 @@ class Download:
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error}. {self.advice}") from None
 
-    def _is_right(self) -> bool:
-        return self.path.is_file() and md5_file(self.path) == self.md5
+    def _right(self) -> str | None:
+        """Return the checksum of the file that is there, in full, where it is the right one."""
+        found = self.checksum.of(self.path) if self.path.is_file() else None
+        return found if found is not None and self.checksum.fits(found) else None
 
-    def _replace(self) -> None:
+    def _replace(self) -> str:
         wrong = ""
         if self.path.exists():
-            found = md5_file(self.path)
-            wrong = f"{self.path} is not the published archive (expected MD5 {self.md5}, found {found}). "
+            found = self.checksum.of(self.path)
+            wrong = f"{self.path} is not the published file (expected {self.checksum}, found {found}). "
             say(f"{wrong}Fetching a fresh one")
         try:
             with atomic_path(self.path) as temporary:
                 found = self._fetch(temporary)
-                if found != self.md5:
-                    raise _FetchError(f"what came has the MD5 {found}")
+                if not self.checksum.fits(found):
+                    raise _FetchError(f"what came has the checksum {found}")
                 if wrong:
                     self.path.replace(self.path.with_name(f"{self.path.name}.rejected"))
         except _FetchError as error:
             raise UserError(
                 f"{wrong}{self.path.name} could not be fetched from {self.url}: {error}. "
-                f"Expected MD5 {self.md5}, target folder {self.path.parent}. {self.advice}"
+                f"Expected {self.checksum}, target folder {self.path.parent}. {self.advice}"
             ) from None
+        return found
 
     def _fetch(self, target: Path) -> str:
-        """Write what the URL gives to `target`; return its MD5. Raises _FetchError."""
+        """Write what the URL gives to `target`; return its checksum in full. Raises _FetchError."""
         say(f"fetching {self.url} to {self.path}")
         deadline = time.monotonic() + self.timeout
         silence = min(_SILENCE_SECONDS, self.timeout)
         request = urllib.request.Request(self.url, headers={"User-Agent": f"scalestudy/{__version__}"})
-        digest = hashlib.md5(usedforsecurity=False)
+        digest = self.checksum.start()
         try:
             with (
                 urllib.request.urlopen(request, timeout=silence) as response,
@@ -94,7 +123,7 @@ class Download:
                 # read1 returns what one receive brought; read would wait for a full block from a slow host.
                 while block := response.read1(1 << 18):
                     if time.monotonic() > deadline:
-                        raise _FetchError(f"not done in {self.timeout:g} s (download_timeout)")
+                        raise _FetchError(f"not done in {self.timeout:g} s")
                     file.write(block)
                     digest.update(block)
                     came += len(block)
@@ -113,10 +142,4 @@ class Download:
 
 
 class _FetchError(Exception):
-    """Why an archive did not come."""
-
-
-def md5_file(path: Path) -> str:
-    """Return the MD5 of a file's bytes as 32 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    """Why a file did not come."""

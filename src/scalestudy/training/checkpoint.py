@@ -1,6 +1,5 @@
 """Resume checkpoints: written atomically, never used for other settings, set aside when broken."""
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,17 @@ Fingerprint = dict[str, str]
 
 def save_checkpoint(path: Path, fingerprint: Fingerprint, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, text and containers of them) to `path`, complete or not at all."""
+    save_tensors(path, {"fingerprint": fingerprint, **state})
+
+
+def save_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write what `torch.load(weights_only=True)` reads, complete or not at all. OSError where it cannot be."""
     with atomic_path(path) as temporary:
-        torch.save({"fingerprint": fingerprint, **state}, temporary)
+        try:
+            with temporary.open("wb") as file:
+                torch.save(content, file)
+        except RuntimeError as error:  # torch hides a full disk behind a complaint about its archive
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def load_checkpoint(
@@ -30,7 +38,7 @@ def load_checkpoint(
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["fingerprint"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a broken file makes the unpickler raise almost anything
         _set_aside(path, f"cannot be read ({str(error).splitlines()[0][:100] if str(error) else error!r})", warn)
         return None
     if saved != fingerprint:

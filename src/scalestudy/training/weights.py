@@ -1,18 +1,23 @@
 """Initial weights: fetched with their hash verified, or checked where they lie; loaded as tensors only."""
 
 import hashlib
-import os
-import pickle
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
 
+from scalestudy.data.download import Checksum, Download
+from scalestudy.data.progress import say
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, sha256_file, write_json
+
+_SECONDS = 3600.0
+"""Longest time for fetching one file; the largest that torchvision publishes has 2.5 GB."""
 
 
 def torch_cache() -> Path:
@@ -21,34 +26,43 @@ def torch_cache() -> Path:
 
 
 def fetch_weights(url: str, output: Path) -> None:
-    """Bring torchvision's file at `url` to `output`/weights.pth, through torch's cache; write `output`/weights.json.
+    """Bring torchvision's file at `url` to `output`/weights.pth; write `output`/weights.json.
 
-    The file's name carries the first hex digits of its SHA-256. They are verified for a file that is in the cache
-    already, too: a wrong one is replaced by a fresh download. Raises UserError with URL, hash and the path to put the
-    file at, when it cannot be had.
+    The file's name carries the first hex digits of its SHA-256. A file with that SHA-256 which is there
+    already, as `output`/weights.pth or under its own name in torch's cache, needs no network; a wrong one is
+    named and gives way to a fresh download. Raises UserError with URL, hash and the path to put the file at,
+    when it cannot be had.
     """
-    name = url.rsplit("/", 1)[1]
-    prefix = name.rsplit("-", 1)[1].removesuffix(".pth")
-    cached = torch_cache() / name
-    found = sha256_file(cached) if cached.is_file() else None
-    if found is None or not found.startswith(prefix):
-        wrong = "" if found is None else f" (the file there has SHA-256 {found}: cut or wrong)"
-        try:
-            with atomic_path(cached) as temporary:
-                download(url, temporary)
-                found = sha256_file(temporary)
-                if not found.startswith(prefix):
-                    raise UserError(f"{url} gave a file with SHA-256 {found}, expected {prefix}...")
-        except UserError as error:
-            raise UserError(
-                f"{error}. Put the file {name} (SHA-256 {prefix}...) at {cached}{wrong} and start again"
-            ) from None
-    assert found is not None
+    name = Path(urlsplit(url).path).name
+    match = re.search(r"-([0-9a-f]{8,64})\.pth$", name)
+    if match is None:
+        raise UserError(
+            f"{url} carries no SHA-256 in its name, as resnet18-f37072fd.pth does, so it cannot be checked; "
+            "download it yourself and use --file with --sha256"
+        )
+    expected = Checksum("sha256", match[1])
+    target, cached, wrong = output / "weights.pth", torch_cache() / name, ""
+    if target.is_file():
+        found = expected.of(target)
+        if expected.fits(found):
+            say(f"{target} is there already: SHA-256 {found}")
+            write_json(output / "weights.json", {"source": url, "sha256": found})
+            return
+        wrong = f"{target} is not the published file (expected {expected}, found {found}). "
+        say(f"{wrong}It will be replaced")
+    found = Download(
+        url=url,
+        checksum=expected,
+        path=cached,
+        timeout=_SECONDS,
+        advice=f"{wrong}Put the file at {target} or {cached} and start again, or fetch the same file from "
+        f"another host: `scalestudy fetch-weights --url <its folder>/{name} --output {output}`",
+    ).ensure()
     _place(cached, output, {"source": url, "sha256": found})
 
 
 def adopt_checkpoint(file: Path, sha256: str, output: Path) -> None:
-    """Bring the checkpoint `file` to `output`/weights.pth when its SHA-256 is `sha256`; UserError otherwise."""
+    """Copy the checkpoint `file` to `output`/weights.pth if its SHA-256 is `sha256`; else raise UserError."""
     if not file.is_file():
         raise UserError(f"checkpoint {file} does not exist")
     found = sha256_file(file)
@@ -58,26 +72,31 @@ def adopt_checkpoint(file: Path, sha256: str, output: Path) -> None:
 
 
 def _place(file: Path, output: Path, record: dict[str, str]) -> None:
-    target = output / "weights.pth"
-    with atomic_path(target) as temporary:
-        temporary.unlink()
-        try:
-            os.link(file.resolve(), temporary)
-        except OSError:  # another file system, or one without hard links
-            shutil.copyfile(file, temporary)
+    """Copy `file` to `output`/weights.pth: a link would change when its owner writes to the file again."""
+    with atomic_path(output / "weights.pth") as temporary:
+        shutil.copyfile(file, temporary)
     write_json(output / "weights.json", record)
+    say(f"{output / 'weights.pth'}: SHA-256 {record['sha256']}, from {file}")
 
 
-def load_weights(file: Path) -> dict[str, Tensor]:
-    """Return the state_dict in `file`, on the CPU; a mapping that holds one under `state_dict` or `model` will do.
+def load_weights(file: Path, sha256: str | None = None) -> Mapping[str, Tensor]:
+    """Return the state_dict in `file`, on the CPU; it may lie under the key `state_dict` or `model`.
 
-    Only tensors are read (`weights_only`); UserError for anything else.
+    Only tensors are read (`weights_only`). Raises UserError for anything else, and where the file's SHA-256
+    is not `sha256` (None: not checked).
     """
     if not file.is_file():
-        raise UserError(f"weights {file} do not exist; the workflow makes them (rule fetch_weights or pretrain)")
+        raise UserError(
+            f"weights {file} do not exist; the workflow makes them (rule fetch_weights or pretrain)"
+        )
+    if sha256 is not None and (found := sha256_file(file)) != sha256:
+        raise UserError(
+            f"weights {file} have changed: SHA-256 {found}, recorded in weights.json is {sha256}; delete "
+            f"{file.parent} and start again"
+        )
     try:
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a broken file makes the unpickler raise almost anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"weights {file} cannot be read as tensors: {reason}") from None
     for key in ("state_dict", "model"):
@@ -85,7 +104,7 @@ def load_weights(file: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"weights {file} do not hold a state_dict (a mapping from names to tensors)")
-    return dict(content)
+    return content  # as it is: a state_dict carries the versions of its modules as an attribute
 
 
 def state_sha256(state: Mapping[str, Tensor]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scalestudy.data.download import Download
+from scalestudy.data.download import Checksum, Download
 from scalestudy.data.pixels import resize_all
 from scalestudy.data.progress import say
 from scalestudy.data.sources import Written, check_num_classes
@@ -105,11 +105,11 @@ def fetch(settings: DatasetSettings, published: Published) -> Path:
     assert settings.download_timeout is not None
     Download(
         url=settings.mirror or published.url,
-        md5=published.md5,
+        checksum=Checksum("md5", published.md5),
         path=path,
         timeout=settings.download_timeout,
         advice="Set `mirror` (in a study: dataset.mirror) to the URL of the same file at another host, or "
-        f"put the file at {path} (`archive` names another place)",
+        f"put the file at {path} (`archive` names another place, `download_timeout` allows more time)",
     ).ensure()
     return path
 
