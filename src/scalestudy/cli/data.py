@@ -34,7 +34,7 @@ def prepare(
 ) -> None:
     """Read, check and resize a dataset once, into a store that every run maps into memory."""
     values = locals()
-    given = {key: values[key] for key in DatasetSettings.model_fields if values[key] is not None}
+    given = {key: values[key] for key in DatasetSettings.model_fields if values.get(key) is not None}
     try:
         settings = DatasetSettings.model_validate(given)
     except ValidationError as error:

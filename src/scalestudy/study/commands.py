@@ -40,9 +40,9 @@ def fetch_command(source: Source) -> str:
 
 
 def prepare_command(settings: DatasetSettings, dataset: str, image_size: int) -> str:
-    """Return the arguments of `scalestudy prepare` for one dataset store."""
+    """Return the arguments of `scalestudy prepare` for one dataset store (the title is the report's affair)."""
     arguments: list[Any] = []
-    for key, value in settings.model_dump(mode="json", exclude_none=True).items():
+    for key, value in settings.model_dump(mode="json", exclude_none=True, exclude={"title"}).items():
         arguments += [_flag(key), value]
     return _join([*arguments, "--image-size", image_size, "--output", paths.dataset_folder(dataset)])
 

@@ -21,7 +21,7 @@ from scalestudy.study.parse import format_fraction, parse_fraction, parse_intege
 SourceName = Literal["digits", "glyphs", "cifar10", "cifar100", "imagefolder"]
 SOURCES: tuple[str, ...] = get_args(SourceName)
 
-# The settings of each source with their defaults. `source` and `num_classes` belong to all of them.
+# The settings of each source with their defaults, without those that belong to all of them.
 _CIFAR: dict[str, Any] = {"mirror": None, "archive": None, "download_timeout": 600.0}
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     "digits": {"test_fraction": Fraction(1, 5), "split_seed": 0},
@@ -38,8 +38,10 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     },
 }
 
-# These say how to get at the data, or check it; the content is the same whatever they are.
-_NO_PART_OF_THE_CONTENT = ("mirror", "archive", "download_timeout", "num_classes")
+_OF_EVERY_SOURCE = ("source", "title", "num_classes")
+
+# These say how to get at the data, check it or call it; the content is the same whatever they are.
+_NO_PART_OF_THE_CONTENT = ("title", "mirror", "archive", "download_timeout", "num_classes")
 
 
 def _optional(parse: Callable[[object], Any]) -> BeforeValidator:
@@ -75,6 +77,11 @@ class DatasetSettings(BaseModel):
         description="digits: scikit-learn's 1,797 handwritten digits. glyphs: letters and digits drawn from "
         "matplotlib's fonts. cifar10, cifar100: the published archives. imagefolder: a folder of images for "
         "each class."
+    )
+    title: str | None = Field(
+        None,
+        min_length=1,
+        description="What the report calls the dataset; a name for its source where left out.",
     )
     folder: str | None = Field(
         None,
@@ -133,11 +140,11 @@ class DatasetSettings(BaseModel):
         own = SETTINGS_OF[source]
         given = {key: each for key, each in value.items() if each is not None}
         strange = [key for key in given if key in cls.model_fields and key not in own]
-        strange = [key for key in strange if key not in ("source", "num_classes")]
+        strange = [key for key in strange if key not in _OF_EVERY_SOURCE]
         if strange:
             raise ValueError(
                 f"{strange[0]} does not belong to the source {source}, "
-                f"which takes {', '.join([*own, 'num_classes'])}"
+                f"which takes {', '.join([*own, 'title', 'num_classes'])}"
             )
         if source == "imagefolder" and value.get("background", "") is None:
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 from scalestudy.study import paths
 from scalestudy.study.commands import fetch_command, prepare_command, pretrain_command, train_command
 from scalestudy.study.config import Study
+from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_fraction
 from scalestudy.study.runs import Run, RunSettings
 
@@ -57,12 +58,17 @@ def study_inits(study: Study, runs: list[Run]) -> list[str]:
     return list(dict.fromkeys(run.settings.init for run in runs))
 
 
+def dataset_title(settings: DatasetSettings) -> str:
+    """Return what the report calls a dataset: the study's own title for it, else a name for its source."""
+    return settings.title or TITLES[settings.source]
+
+
 def _dataset(study: Study, runs: list[Run]) -> dict[str, Any]:
     run = runs[0]
     return {
         "name": run.dataset,
         "path": str(paths.dataset_folder(run.dataset)),
-        "title": TITLES[study.dataset.source],
+        "title": dataset_title(study.dataset),
         "source": study.dataset.source,
         "image_size": run.settings.image_size,
     }
@@ -92,7 +98,7 @@ def _weights(study: Study, name: str, runs: list[Run]) -> dict[str, Any] | None:
         "upstream": {
             "task": upstream.task,
             "dataset": upstream.dataset,
-            "dataset_title": TITLES[upstream.dataset_settings.source],
+            "dataset_title": dataset_title(upstream.dataset_settings),
             "settings": settings.model_dump(mode="json"),
             "runs": sorted({str(run.weights.name) for run in runs if run.settings.init == name and run.weights}),
         },
