@@ -1,6 +1,7 @@
 """Image folders: layouts, classes, bad files, names, and the limits of the machine."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,7 +182,7 @@ def test_every_bad_file_is_listed_and_nothing_is_prepared(tmp_path: Path) -> Non
     cut_images(root)
     message = refusal(root, tmp_path / "set")
     assert "3 of 14 image files" in message
-    assert "train/cat/bad.jpg: image file is truncated" in message
+    assert re.search(r"train/cat/bad.jpg: .*truncated", message, re.IGNORECASE)  # Pillow's words vary
     assert "train/dog/text.png: not an image that Pillow can read" in message
     assert "test/dog/empty.png: not an image that Pillow can read" in message
     assert "`bad_files: skip`" in message
@@ -300,23 +301,22 @@ def test_spawned_processes_decode_the_same_in_the_same_order(tmp_path: Path) -> 
     assert [one.bad for one in all_of(1) if one.bad] == [[(1, "No such file or directory")]]
 
 
-def test_decoding_goes_on_when_its_processes_die(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_decoding_goes_on_when_its_processes_die(tmp_path: Path) -> None:
     files = many_files(tmp_path / "many", 12)
-    code = (  # without the guard for spawned processes, each of them fails as it starts
-        "import sys, os; from scalestudy.data.decoding import decode_pieces;"
-        "folder = os.fsencode(sys.argv[1]);"
-        "files = [os.path.join(folder, b'%d.png' % i) for i in range(12)];"
-        "print(sum(len(d.good) for d in decode_pieces([files[:6], files[6:]], 8, (0, 0, 0), 2)))"
-    )
     script = tmp_path / "script.py"
-    script.write_text(code.replace(";", "\n"))
+    script.write_text(  # without the guard for spawned processes, each of them fails as it starts
+        "import os, sys\n"
+        "from scalestudy.data.decoding import decode_pieces\n"
+        "files = [os.path.join(os.fsencode(sys.argv[1]), b'%d.png' % i) for i in range(12)]\n"
+        "print(sum(len(d.good) for d in decode_pieces([files[:6], files[6:]], 8, (0, 0, 0), 2)))\n"
+    )
     done = subprocess.run(
         [sys.executable, script, os.fsdecode(os.path.dirname(files[0]))],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.stdout.split()[-1] == "12", done.stderr
+    assert done.stdout.split() == ["12"], done.stderr
     assert "decoding goes on in one process" in done.stderr
 
 
