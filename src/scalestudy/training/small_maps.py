@@ -201,7 +201,12 @@ class _Columns(torch.autograd.Function):
         rows = maps.reshape(-1, outputs)
         input_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            if kernel != (1, 1) and windows.stride == (1, 1) and padding[0] < kernel[0] and padding[1] < kernel[1]:
+            if (
+                kernel != (1, 1)
+                and windows.stride == (1, 1)
+                and padding[0] < kernel[0]
+                and padding[1] < kernel[1]
+            ):
                 # The transpose of a stride-1 convolution is one with the flipped kernel: no scattered sums.
                 around = (kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1])
                 flipped = matrix.view(outputs, *kernel, channels).permute(1, 2, 0, 3).flip(0, 1)
