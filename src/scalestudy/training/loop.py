@@ -26,14 +26,15 @@ from scalestudy.training.recipe import augment, make_optimizer, make_schedule, s
 
 EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
+EXPLODED_LOSS = 1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
 
 
 class Diverged(Exception):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number, or so large that it might as well be."""
 
     def __init__(self, epoch: int, step: int) -> None:
-        super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
+        super().__init__(f"the loss is not finite, or above {EXPLODED_LOSS:,.0f}, in epoch {epoch}, step {step}")
         self.epoch, self.step = epoch, step
 
 
@@ -190,9 +191,9 @@ def train_epoch(
 
 
 def _raise_if_diverged(losses: list[Tensor], epoch: int, step: int) -> None:
-    finite = torch.stack(losses).isfinite()
-    if not bool(finite.all()):
-        raise Diverged(epoch, step - len(losses) + 1 + int((~finite).int().argmax()))
+    sane = torch.stack(losses) <= EXPLODED_LOSS  # false for nan, too
+    if not bool(sane.all()):
+        raise Diverged(epoch, step - len(losses) + 1 + int((~sane).int().argmax()))
 
 
 def measure(
