@@ -19,6 +19,9 @@ def training_slot(setting: str, jobs_per_gpu: int, on_wait: Callable[[str], None
 
     Does nothing for `cpu` or where no GPU is visible. To be entered before CUDA is used for the first time.
     """
+    # CUDA reads CUDA_VISIBLE_DEVICES once, as it starts, and torch's usual check starts it, after which the choice
+    # below would be ignored and every job would use the first GPU. NVML answers without starting CUDA.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     devices = [] if setting == "cpu" else visible_devices(torch.cuda.device_count)
     if not devices or not torch.cuda.is_available():
         yield

@@ -7,13 +7,16 @@ beside the checkpoints until `scalestudy collect` has seen every run; a second s
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from scalestudy.files import read_json
+from scalestudy.results.read import DamagedError, read_metrics
 from scalestudy.study.paths import RUN_FILES, checkpoint_file, finished_folder
 from scalestudy.training.checkpoint import Fingerprint
 
@@ -40,25 +43,42 @@ def keep_finished(run_folder: Path) -> None:
     kept = finished_folder(run_folder)
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    for name in (*RUN_FILES, "weights.pth"):
-        if (run_folder / name).exists():
+    for name in ("weights.pth", *reversed(RUN_FILES)):
+        if (run_folder / name).exists():  # killed in between: what is not all there is not taken
             _link(run_folder / name, kept / name)
     checkpoint_file(run_folder).unlink(missing_ok=True)
 
 
-def take_finished(run_folder: Path, fingerprint: Fingerprint) -> str | None:
-    """Put a finished run's files back in their place and return its status; None where it has not finished before."""
+def take_finished(run_folder: Path, fingerprint: Fingerprint, files: Sequence[str] = RUN_FILES) -> str | None:
+    """Put a finished run's files back in their place and return its status.
+
+    Return None, with nothing touched, where it has not finished before, or one of `files` is missing or damaged
+    (a link shares what is written to the file in place).
+    """
     kept = finished_folder(run_folder)
     try:
         record = read_json(kept / "run.json")
-        if record["fingerprint"] != fingerprint:
+        if record["fingerprint"] != fingerprint or not _whole(kept, record, files):
             return None
         for file in kept.iterdir():
             (run_folder / file.name).unlink(missing_ok=True)
             _link(file, run_folder / file.name)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(record["status"])
+
+
+def _whole(kept: Path, record: dict[str, Any], files: Sequence[str]) -> bool:
+    """Return whether a finished run's files are there and complete. Weights and predictions are zip archives."""
+    diverged = record["status"] == "diverged"
+    needed = [name for name in files if not (diverged and name == "weights.pth")]
+    archives = [kept / name for name in needed if name.endswith((".npz", ".pth"))]
+    try:
+        rows = read_metrics(kept / "metrics.csv")
+    except DamagedError:
+        return False
+    finished = bool(rows) and rows[-1]["step"] == record["steps"]
+    return (diverged or finished) and all(map(zipfile.is_zipfile, archives))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,9 +30,9 @@ from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, read_json, sha256_file, write_json
 from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
 from scalestudy.study.names import short_hash
-from scalestudy.study.paths import checkpoint_file
+from scalestudy.study.paths import RUN_FILES, checkpoint_file
 from scalestudy.study.runs import RunSettings
-from scalestudy.training.checkpoint import Fingerprint
+from scalestudy.training.checkpoint import Fingerprint, save_tensors
 from scalestudy.training.device import (
     choose_device,
     describe_out_of_memory,
@@ -73,33 +73,37 @@ def run_job(job: Job) -> int:
     """Train the run and write its files; return the exit code: 0 complete or diverged, 1 failed, 143 terminated.
 
     Whatever happens is in the run's status.json, which outlives the declared outputs of a failed job. UserError and
-    unexpected errors are recorded there and raised again.
+    unexpected errors are recorded there and raised again; a file that cannot be written or read is a UserError.
     """
     settings = job.settings
     progress = RunProgress(settings.epochs if settings.steps is None else min(settings.epochs, settings.steps))
     status = Status(job.output / "status.json", progress.epochs)
     try:
-        with progress, _stop_signals() as stop_asked, run_lock(job.output, progress.say):
-            status.write(_train(job, progress, status, stop_asked))
+        with progress, StopSignals() as stop, run_lock(job.output, progress.say):
+            status.write(_train(job, progress, status, stop))
         return 0
     except Terminated as error:
-        status.write("failed", kind="terminated", reason=f"{error}; the next start goes on from there")
+        status.failed("terminated", f"{error}; the next start goes on from there")
         progress.say(f"{error}; saved, the next start goes on from there")
         return 128 + signal.SIGTERM
     except UserError as error:
-        status.write("failed", kind="input", reason=str(error))
+        status.failed("input", str(error))
         raise
     except Exception as error:
         if device := _out_of_memory(error):
             reason = describe_out_of_memory(device, settings.batch_size)
-            status.write("failed", kind="oom", reason=reason)
+            status.failed("oom", reason)
             progress.say(f"error: {reason}")
             return 1
-        status.write("failed", kind="error", reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        if isinstance(error, OSError):  # a full disk, a folder without permission
+            reason = f"{error.filename or job.output} cannot be written or read: {error.strerror or error}"
+            status.failed("error", reason)
+            raise UserError(reason) from None
+        status.failed("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
         raise
 
 
-def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callable[[], bool]) -> str:
+def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals") -> str:
     """Train from the start or the checkpoint to the end, write the declared outputs, return the run's state."""
     started, clock = datetime.now(UTC), time.perf_counter()
     with training_slot(job.device, job.jobs_per_gpu, progress.say):
@@ -109,7 +113,8 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
         progress.say(f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)")
         store = Store.open(job.data)
         fingerprint = _fingerprint(job, store, device, precision, threads)
-        if (state := take_finished(job.output, fingerprint)) is not None:
+        files = (*RUN_FILES, "weights.pth") if job.save_weights else RUN_FILES
+        if (state := take_finished(job.output, fingerprint, files)) is not None:
             progress.say("this run has finished before; its files are put back, nothing is trained")
             return state
         splits = Splits.of(store, job.settings, job.task, device)
@@ -122,10 +127,11 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop_asked: Callab
         checkpoint = checkpoint_file(job.output)
         training = Training.fresh(model, job.settings, facts["steps"], device, precision)
         status.write("running")
+        stop.defer()
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
         try:
             logits, labels = fit(
-                training, splits, job.settings, normalize, checkpoint, fingerprint, progress, stop_asked, status.epoch_done
+                training, splits, job.settings, normalize, checkpoint, fingerprint, progress, stop.asked, status.epoch_done
             )
         except Diverged as error:
             diverged = {"epoch": error.epoch, "step": error.step}
@@ -175,7 +181,8 @@ def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
     )
     if job.weights is None:
         return model, []
-    return model, load_backbone(model, load_weights(job.weights), find_head(model)[0])
+    recorded = _weights_record(job.weights, settings.init)
+    return model, load_backbone(model, load_weights(job.weights, recorded["sha256"]), find_head(model)[0])
 
 
 def _facts(job: Job, store: Store, splits: Splits, model: nn.Module) -> dict[str, Any]:
@@ -268,6 +275,11 @@ class Status:
         self.facts["elapsed"] = round(time.monotonic() - self.began, 1)
         write_json(self.path, {"state": state, "kind": kind, "reason": reason, **self.facts, "updated": now})
 
+    def failed(self, kind: str, reason: str) -> None:
+        """Write why the run failed, if that is possible at all: the disk may be what failed."""
+        with suppress(OSError):
+            self.write("failed", kind, reason)
+
     def epoch_done(self, row: Row, seconds_left: float) -> None:
         """Take over the numbers of a finished epoch."""
         for key in ("epoch", "train_accuracy", "test_accuracy"):
@@ -276,21 +288,38 @@ class Status:
         self.write("running")
 
 
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and SIGINT into a question that the loop asks; a second signal ends the process at once."""
-    received: list[int] = []
+class StopSignals:
+    """SIGTERM and SIGINT, in a context: they raise Terminated at once, wherever the job waits or loads.
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, signal.SIG_DFL)
+    From `defer` on they are a question that the loop asks, which then saves. A second signal ends the process.
+    """
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self._received = self._deferred = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def defer(self) -> None:
+        """From here on, only remember a signal."""
+        self._deferred = True
+
+    def asked(self) -> bool:
+        """Return whether a signal has come."""
+        return self._received
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        self._received = True
+        if not self._deferred:
+            raise Terminated("stopped by a signal before the first step")
 
 
 def _out_of_memory(error: Exception) -> torch.device | None:
@@ -324,8 +353,7 @@ def _write_predictions(path: Path, logits: Tensor, labels: Tensor) -> None:
 
 
 def _write_weights(path: Path, training: Training) -> None:
-    with atomic_path(path) as temporary:
-        torch.save({key: value.cpu() for key, value in training.model.state_dict().items()}, temporary)
+    save_tensors(path, {key: value.cpu() for key, value in training.model.state_dict().items()})
 
 
 def _peak_memory_mb(device: torch.device) -> float:
