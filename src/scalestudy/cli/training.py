@@ -13,8 +13,7 @@ from scalestudy.errors import UserError
 from scalestudy.study import names, paths
 from scalestudy.study.config import describe
 from scalestudy.study.dataset import SOURCES
-from scalestudy.study.models import check_model
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.runs import RunSettings, check_settings
 
 Data = Annotated[
     str, typer.Option(help=f"Folder of a prepared dataset, or a source by its name ({', '.join(SOURCES[:-1])}).")
@@ -40,7 +39,7 @@ def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
             settings = RunSettings.model_validate({key: value for key, value in given.items() if value is not None})
         except ValidationError as error:
             raise UserError("; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))) from None
-        check_model(settings.model, settings.image_size, settings.stem)
+        check_settings(settings)
         command(settings=settings.canonical(), **values)
 
     parameters = [

@@ -163,11 +163,21 @@ def _combinations(study: "Study") -> Iterator[tuple[str, RunSettings]]:
             yield experiment, RunSettings.model_construct(**dict(zip(axes, values, strict=True)))
 
 
-def _check(settings: RunSettings, study: "Study") -> None:
-    """Raise UserError when a run with these settings cannot exist."""
+def check_settings(settings: RunSettings) -> None:
+    """Raise UserError when no study could have a run with these settings."""
     check_model(settings.model, settings.image_size, settings.stem)
     if settings.steps is not None and settings.steps < settings.epochs:
         raise UserError(f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs)")
+    if settings.batch_size == 1 and settings.image_size <= 32:
+        raise UserError(
+            f"batch_size 1 with {settings.image_size} x {settings.image_size} images leaves batch "
+            "normalisation a single value to average; use 2 or more"
+        )
+
+
+def _check(settings: RunSettings, study: "Study") -> None:
+    """Raise UserError when a run with these settings cannot exist."""
+    check_settings(settings)
     if settings.init != "none" and settings.init not in study.weights:
         try:
             check_weights(settings.model, settings.init, settings.image_size, settings.stem)
@@ -177,11 +187,6 @@ def _check(settings: RunSettings, study: "Study") -> None:
     weights = study.weights.get(settings.init)
     if weights is not None and weights.checkpoints and settings.model not in weights.checkpoints:
         raise UserError(f"weights.{settings.init}.checkpoints has no file for {settings.model}")
-    if settings.batch_size == 1 and settings.image_size <= 32:
-        raise UserError(
-            f"batch_size 1 with {settings.image_size} x {settings.image_size} images leaves batch "
-            "normalisation a single value to average; use 2 or more"
-        )
 
 
 def _run(study: "Study", settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
