@@ -40,9 +40,12 @@ def _umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8 with `\\n` line ends, atomically."""
+    """Write `text` to `path` as UTF-8 with `\\n` line ends, atomically.
+
+    Bytes of a file name that are no UTF-8 (Python holds them as lone surrogates) are escaped: `\\udcff`.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,7 @@
 """The `scalestudy` command."""
 
+import io
+import os
 import sys
 from typing import Annotated
 
@@ -44,8 +46,22 @@ def _options(
         raise typer.Exit
 
 
+def _use_utf8() -> None:
+    """Take names and texts as UTF-8 whatever the locale says: Python decides that as it starts, so start again.
+
+    What is not valid UTF-8 in a name is shown as an escape.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-m", "scalestudy", *sys.argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line; a UserError is one line on standard error and exit code 2."""
+    _use_utf8()
     try:
         app()
     except UserError as error:

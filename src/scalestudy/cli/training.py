@@ -77,7 +77,7 @@ def train(
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
     if (settings.init == "none") != (weights is None):
         raise UserError(f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one")
-    folder = _dataset(data, settings)
+    folder = _dataset(data, settings, device)
     source = None if weights is None else (weights.stem if weights.stem != "weights" else weights.parent.name)
     name = names.run_name(settings, folder.name, source, normalization)
     _start(
@@ -111,7 +111,7 @@ def pretrain(
     """Train initial weights for other runs: the upstream stage of a study."""
     from scalestudy.files import read_json, sha256_file, write_json
 
-    folder = _dataset(data, settings)
+    folder = _dataset(data, settings, device)
     _start(
         name=output.name,
         settings=settings,
@@ -157,8 +157,12 @@ def _start(**job: Any) -> None:
         sys.exit(code)
 
 
-def _dataset(data: str, settings: RunSettings) -> Path:
+def _dataset(data: str, settings: RunSettings, device: str) -> Path:
     """Return the folder of the prepared dataset; a source named by hand is prepared when it is not there yet."""
+    if device == "cuda":  # before minutes go into a download
+        from scalestudy.training.device import require_gpu
+
+        require_gpu()
     folder = Path(data)
     if data not in SOURCES:
         if (folder / "dataset.json").is_file():

@@ -12,6 +12,10 @@ from scalestudy.errors import UserError
 from scalestudy.machine import usable_cpus
 from scalestudy.training.slots import acquire_slot, visible_devices
 
+# CUDA reads CUDA_VISIBLE_DEVICES once, as it starts, and torch's usual check whether there is a GPU starts it: a slot
+# chosen after that would be ignored, and every job would use the first GPU. NVML answers without starting CUDA.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+
 
 @contextmanager
 def training_slot(setting: str, jobs_per_gpu: int, on_wait: Callable[[str], None]) -> Iterator[None]:
@@ -19,9 +23,6 @@ def training_slot(setting: str, jobs_per_gpu: int, on_wait: Callable[[str], None
 
     Does nothing for `cpu` or where no GPU is visible. To be entered before CUDA is used for the first time.
     """
-    # CUDA reads CUDA_VISIBLE_DEVICES once, as it starts, and torch's usual check starts it, after which the choice
-    # below would be ignored and every job would use the first GPU. NVML answers without starting CUDA.
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     devices = [] if setting == "cpu" else visible_devices(torch.cuda.device_count)
     if not devices or not torch.cuda.is_available():
         yield
@@ -40,22 +41,26 @@ def choose_device(setting: str) -> torch.device:
     """
     if setting == "cpu" or (setting == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
-    if not torch.cuda.is_available():
-        built = f"torch {torch.__version__} is built for CUDA {torch.version.cuda}" if torch.version.cuda else (
-            f"torch {torch.__version__} is a CPU-only build"
-        )
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        raise UserError(
-            f"device: cuda, but no usable GPU was found ({built}; CUDA_VISIBLE_DEVICES="
-            f"{'unset' if visible is None else repr(visible)}; GPUs seen: {torch.cuda.device_count()}). "
-            "Ask the scheduler for a GPU, or use `device: auto` or `cpu`"
-        )
+    require_gpu()
     device = torch.device("cuda", 0)
     try:
         torch.ones(8, device=device).sum().item()
     except RuntimeError as error:
         raise UserError(describe_gpu_failure(error)) from None
     return device
+
+
+def require_gpu() -> None:
+    """Raise UserError where no GPU can be used, saying what was found."""
+    if torch.cuda.is_available():
+        return
+    build = f"is built for CUDA {torch.version.cuda}" if torch.version.cuda else "is a CPU-only build"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    raise UserError(
+        f"device: cuda, but no usable GPU was found (torch {torch.__version__} {build}; CUDA_VISIBLE_DEVICES="
+        f"{'unset' if visible is None else repr(visible)}; GPUs seen: {torch.cuda.device_count()}). "
+        "Ask the scheduler for a GPU, or use `device: auto` or `cpu`"
+    )
 
 
 def describe_gpu_failure(error: RuntimeError) -> str:
