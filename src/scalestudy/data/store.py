@@ -63,6 +63,13 @@ class Store:
                     raise UserError(
                         f"{file} does not fit its dataset.json; delete {path} and prepare it again"
                     )
+            # On a GPU a label without a class is an opaque assertion that spoils all that follows.
+            labels, classes = arrays[f"{split}_labels"], info["classes"]
+            if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+                raise UserError(
+                    f"{path}: {split} labels run from {labels.min()} to {labels.max()}, and there are "
+                    f"{len(classes)} classes ({', '.join(classes)}); delete {path} and prepare it again"
+                )
         return cls(**arrays, info=info)
 
 
