@@ -251,11 +251,9 @@ def test_images_that_are_in_both_splits_are_named(tmp_path: Path) -> None:
 def test_names_outside_ascii_and_outside_utf8_are_read_in_every_locale(tmp_path: Path, locale: str) -> None:
     root = fill(tmp_path / "büldär", train__猫=2, train__b=2, test__猫=1, test__b=1)
     (root / "train" / "猫" / "é.png").write_bytes((root / "train" / "猫" / "000.png").read_bytes())
-    odd = os.path.join(os.fsencode(root), b"train", b"b\xff")
-    os.mkdir(odd)
-    (root / "train" / "b" / "000.png").rename(
-        os.path.join(odd, b"\xfe.png").decode("utf-8", "surrogateescape")
-    )
+    odd = root / "train" / "b\udcff"  # the byte 0xff
+    odd.mkdir()
+    (root / "train" / "b" / "000.png").rename(odd / "\udcfe.png")
     (root / "train" / "猫" / "é-bad.png").write_text("no")
     environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"}
     code = (
@@ -302,7 +300,7 @@ def test_spawned_processes_decode_the_same_in_the_same_order(tmp_path: Path) -> 
 
 
 def test_decoding_goes_on_when_its_processes_die(tmp_path: Path) -> None:
-    files = many_files(tmp_path / "many", 12)
+    many_files(tmp_path / "many", 12)
     script = tmp_path / "script.py"
     script.write_text(  # without the guard for spawned processes, each of them fails as it starts
         "import os, sys\n"
@@ -311,7 +309,7 @@ def test_decoding_goes_on_when_its_processes_die(tmp_path: Path) -> None:
         "print(sum(len(d.good) for d in decode_pieces([files[:6], files[6:]], 8, (0, 0, 0), 2)))\n"
     )
     done = subprocess.run(
-        [sys.executable, script, os.fsdecode(os.path.dirname(files[0]))],
+        [sys.executable, script, tmp_path / "many"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -325,7 +323,8 @@ def test_decoding_goes_on_when_its_processes_die(tmp_path: Path) -> None:
 def test_a_low_limit_of_open_files_is_no_obstacle(tmp_path: Path, limit: int) -> None:
     for name in ("a", "b"):
         many_files(tmp_path / "imgs" / name, 300)
-    command = f'ulimit -n {limit} && exec "{sys.executable}" -m scalestudy prepare --source imagefolder --folder imgs --image-size 8 --output set'
+    prepare = "-m scalestudy prepare --source imagefolder --folder imgs --image-size 8 --output set"
+    command = f'ulimit -n {limit} && exec "{sys.executable}" {prepare}'
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert Store.open(tmp_path / "set").info["train_images"] == 480
