@@ -46,7 +46,7 @@ from scalestudy.training.loop import Diverged, Terminated, Training, fit
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.progress import Row, RunProgress
-from scalestudy.training.weights import load_weights, state_sha256
+from scalestudy.training.weights import load_weights, require_weights, state_sha256
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
@@ -246,6 +246,7 @@ def _normalization(job: Job, store: Store) -> dict[str, Any]:
 
 def _weights_record(file: Path, name: str) -> dict[str, str]:
     """Return name, SHA-256 and source of initial weights, from the record beside them where there is one."""
+    require_weights(file)
     record = file.with_name("weights.json")
     if record.is_file():
         return {"name": file.parent.name, **read_json(record)}

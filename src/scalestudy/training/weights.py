@@ -79,16 +79,19 @@ def _place(file: Path, output: Path, record: dict[str, str]) -> None:
     say(f"{output / 'weights.pth'}: SHA-256 {record['sha256']}, from {file}")
 
 
+def require_weights(file: Path) -> None:
+    """Raise UserError where there is no file of weights: training itself never fetches one."""
+    if not file.is_file():
+        raise UserError(f"no weights at {file}; the workflow makes them (rules fetch_weights and pretrain)")
+
+
 def load_weights(file: Path, sha256: str | None = None) -> Mapping[str, Tensor]:
     """Return the state_dict in `file`, on the CPU; it may lie under the key `state_dict` or `model`.
 
     Only tensors are read (`weights_only`). Raises UserError for anything else, and where the file's SHA-256
     is not `sha256` (None: not checked).
     """
-    if not file.is_file():
-        raise UserError(
-            f"weights {file} do not exist; the workflow makes them (rule fetch_weights or pretrain)"
-        )
+    require_weights(file)
     if sha256 is not None and (found := sha256_file(file)) != sha256:
         raise UserError(
             f"weights {file} have changed: SHA-256 {found}, recorded in weights.json is {sha256}; delete "
