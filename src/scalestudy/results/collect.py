@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from scalestudy.files import read_json, write_json, write_text
 from scalestudy.results.read import COUNTED, MEASURED, VALIDATION, RunResult, read_run
 from scalestudy.study.parse import format_number
-from scalestudy.study.paths import run_folder, run_log, study_folder
+from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
 
 # In the order of the columns of results.csv. `steps` is the setting; the steps taken are `optimizer_steps`.
 SETTINGS = (
@@ -76,7 +77,7 @@ COLUMNS = (
 
 
 def collect(study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: Path) -> Path:
-    """Write results.csv, curves.csv and study.json of a study, each atomically, and return their folder.
+    """Write results.csv, curves.csv and, where it says something else, study.json; return their folder.
 
     `study` is the content of study.json (its "study" is the folder's name) and `runs` its list of planned
     runs (`run`, `settings`, `experiments`, optional `log` and `command`). Every planned run has one row in
@@ -92,8 +93,36 @@ def collect(study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: P
     ]
     write_text(folder / "results.csv", _csv(COLUMNS, rows))
     write_text(folder / "curves.csv", _curves(results))
-    write_json(folder / "study.json", {"schema": 1, **study, "runs": [dict(planned) for planned in runs]})
+    record = {"schema": 1, **study, "runs": [dict(planned) for planned in runs]}
+    if not _holds(folder / "study.json", record):  # its time decides what Snakemake runs again
+        write_json(folder / "study.json", record)
     return folder
+
+
+def read_states(folder: Path) -> dict[str, str]:
+    """Return the state of each run by the results.csv of a collected study, in the order of the plan."""
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        return {row["run"]: row["state"] for row in csv.DictReader(file)}
+
+
+def remove_leftovers(study: str, states: Mapping[str, str], root: Path) -> None:
+    """Remove what was kept so that a killed workflow need not train twice, for each complete or diverged run.
+
+    That is its resume checkpoint and the links to its finished files; the files of the run itself stay.
+    """
+    for run, state in states.items():
+        if state in ("complete", "diverged"):
+            folder = root / run_folder(study, run)
+            shutil.rmtree(finished_folder(folder), ignore_errors=True)
+            checkpoint_file(folder).unlink(missing_ok=True)
+
+
+def _holds(path: Path, record: Mapping[str, Any]) -> bool:
+    """Return whether the JSON file at `path` already says this."""
+    try:
+        return bool(read_json(path) == record)
+    except (OSError, ValueError):
+        return False
 
 
 def _test_images(root: Path, study: Mapping[str, Any]) -> int | None:
