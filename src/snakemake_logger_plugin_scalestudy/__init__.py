@@ -1,8 +1,8 @@
 """What a person sees while Snakemake runs a study: runs done, running (epoch, accuracy), left, and the expected end.
 
 A logger plugin of Snakemake 9 (`--logger scalestudy`, set by profiles/default). On a terminal the running jobs stay
-at the bottom; elsewhere each run that ends is one plain line. Errors and warnings appear as Snakemake writes them;
-`--verbose`, `--printshellcmds`, `--debug-dag` and `-n` bring Snakemake's own output back.
+at the bottom; elsewhere each run that ends is one plain line. A job that failed is
+named with the end of its log. `--verbose`, `--printshellcmds`, `--debug-dag` and `-n` bring back Snakemake's own output.
 """
 
 import logging
@@ -41,6 +41,7 @@ _REMARKS = (
     "Using shell",
     "host:",
 )
+_LINES_OF_A_LOG = 12
 
 
 @dataclass
@@ -115,8 +116,9 @@ class LogHandler(LogHandlerBase):
             elif event == LogEvent.JOB_FINISHED:
                 self._job_finished(record.job_id)  # type: ignore[attr-defined]
             elif event == LogEvent.JOB_ERROR:
-                self.jobs.pop(record.jobid, None)  # type: ignore[attr-defined]
-                self._say(record)
+                self._job_failed(record)
+            elif event == LogEvent.ERROR and getattr(record, "exception", "") == "RuleException":
+                pass  # the same job's JOB_ERROR says it better
             elif event not in _TOLD_OTHERWISE and not (
                 record.levelno == logging.INFO and str(record.msg or "").startswith(_REMARKS)
             ):
@@ -169,6 +171,20 @@ class LogHandler(LogHandlerBase):
             count = f"{self.runs_done:,}/{self.runs_left or 0:,}  "
         end = self._end()
         self.console.print(Text(f"{count}{job.title}  {result}{duration(time.monotonic() - job.began)}{end}"))
+
+    def _job_failed(self, record: Any) -> None:
+        """Say what failed, why, by the end of its log, and where to read more: not the whole command thrice."""
+        job = self.jobs.pop(record.jobid, None)
+        title = job.title if job else record.rule_name
+        lines = [f"failed: {title}"]
+        for name in map(str, record.log):
+            try:
+                tail = Path(name).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_A_LOG:]
+            except OSError:
+                tail = []
+            lines += [*(f"    {line}" for line in tail), f"  log: {name}"]
+        lines += [f"  {key}: {value}" for key, value in record.aux.items() if key == "external_jobid"]
+        self.console.print(Text("\n".join(lines), style="red"))
 
     def _end(self) -> str:
         """Return `; about 2 min left (until 14:03)`, or nothing where that is unknown or nothing is left."""
