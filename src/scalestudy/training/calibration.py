@@ -14,6 +14,7 @@ from scalestudy.training.device import choose_device, set_threads
 from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
+from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
 
@@ -25,6 +26,7 @@ def measure_speeds(kinds: Iterable[RunSettings], compute: Compute, known: Speeds
     device = choose_device(compute.device)
     precision = choose_precision(compute.precision, device)
     set_threads(compute.threads)
+    keep_freed_memory()
     measured = {speed_key(settings): _speed(settings, device, precision) for settings in kinds}
     Speeds({**Speeds.of_machine().known, **measured}).save()
     return Speeds({**known.known, **measured})

@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolutions before it, for measuring: fewer passes over the maps, the same function."""
+"""BatchNorm folded into the convolutions before it, for measuring: the same function, fewer passes."""
 
 import copy
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from scalestudy.training.small_maps import SmallMapConv2d
 def evaluation_model(model: nn.Module) -> nn.Module:
     """Return a copy of `model` for measuring: eval mode, BatchNorm folded into convolutions, no gradients.
 
-    In eval mode BatchNorm is a fixed scale and shift per channel, which the weights of the convolution before it can
-    take over (in float32, whatever the precision of the forward pass). `model` itself is left as it is. What is not
-    folded is shared with it, so measure before training goes on. A model whose forward cannot be traced is copied
-    without folding.
+    In eval mode BatchNorm is a fixed scale and shift per channel, which the convolution before it can take
+    over (in float32, whatever the precision of the forward pass). `model` itself is left as it is; what is
+    not folded is shared with it, so measure before training goes on. Nothing is folded where the forward
+    cannot be traced.
     """
     tensors = [*model.parameters(), *model.buffers()]
     shared: dict[int, object] = {id(tensor): _without_gradient(tensor) for tensor in tensors}
@@ -46,7 +46,7 @@ def _without_gradient(tensor: Tensor) -> Tensor:
 
 
 def _pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield the names of each convolution and the BatchNorm that alone reads its output; both run only once."""
+    """Yield the names of each convolution and the BatchNorm that alone reads it; both run only once."""
     try:
         nodes = list(fx.Tracer().trace(model).nodes)
     except Exception:  # whatever a model's forward raises on symbolic values: it is not traceable

@@ -43,6 +43,7 @@ from scalestudy.training.device import (
 from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
 from scalestudy.training.loop import Diverged, Terminated, Training, fit
+from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.progress import Row, RunProgress
@@ -110,6 +111,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         device = choose_device(job.device)
         precision = choose_precision(job.precision, device)
         threads = set_threads(job.threads)
+        keep_freed_memory()
         progress.say(f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)")
         store = Store.open(job.data)
         fingerprint = _fingerprint(job, store, device, precision, threads)

@@ -46,10 +46,10 @@ def build_model(
     """Return torchvision's model `name` with a fresh head for `num_classes`, in float32 on the CPU.
 
     The architecture is stock. Its head (see `find_head`) is replaced by a fresh linear layer of the same
-    inputs (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the head's
-    inputs: where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG, ...), its
-    rate becomes `dropout`; elsewhere the head is a `DropoutLinear`. Either way the names in the state_dict are
-    those of the stock model. 0 leaves the stock model as it is.
+    inputs (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the
+    head's inputs: where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG,
+    ...), its rate becomes `dropout`; elsewhere the head is a `DropoutLinear`. Either way the names in the
+    state_dict are those of the stock model. 0 leaves the stock model as it is.
 
     `stem` "cifar" (ResNet family) puts a 3x3 stride-1 convolution and no pooling in the place of the 7x7
     stride-2 convolution and the pooling (He et al. 2016, section 4.2). `image_size` (pixels) only matters to

@@ -1,4 +1,4 @@
-"""The number format of a run's arithmetic: float32, or bfloat16 products under autocast where the hardware has them.
+"""The number format of a run's arithmetic: float32, or bfloat16 products where the hardware has them.
 
 Parameters, gradients, optimizer state, BatchNorm statistics and losses are float32 either way.
 """
@@ -22,7 +22,7 @@ from scalestudy.files import read_json, write_json
 from scalestudy.study.estimate import speeds_file
 from scalestudy.training.small_maps import use_small_map_convolutions
 
-# Results depend on the choice, so it must not flip with noise: real hardware gives 1.5 and more, emulation less than 1.
+# Results depend on the choice, so it must not flip with noise: hardware gives 1.5 and more, emulation < 1.
 BF16_MUST_BE_FASTER_BY = 1.2
 _REPEATS = 11
 _LOCK_SECONDS = 60
@@ -34,17 +34,19 @@ _IDENTITY = ("vendor_id", "cpu family", "model", "model name", "stepping", "CPU 
 def choose_precision(setting: str, device: torch.device) -> str:
     """Return `float32` or `bf16` for the setting `auto`, `float32` or `bf16`.
 
-    `auto` takes bf16 on a GPU that has it in hardware, and on a CPU that has it and is faster with it. The CPU's timing
-    is made once and kept in the user's cache, by processor and torch version: all runs of a machine choose alike, and a
-    resumed one as before. Raises UserError for `bf16` where the hardware lacks it: emulation takes several times as long.
+    `auto` takes bf16 on a GPU that has it in hardware, and on a CPU that has it and is faster with it. The
+    CPU's timing is made once and kept in the user's cache, by processor and torch version: all runs of a
+    machine choose alike, and a resumed one as before. Raises UserError for `bf16` where the hardware lacks
+    it, because emulation takes several times as long.
     """
     if setting == "float32":
         return "float32"
     has_bf16 = _gpu_has_bf16() if device.type == "cuda" else _cpu_has_bf16()
     if setting == "bf16" and not has_bf16:
+        kind = "GPU" if device.type == "cuda" else "processor"
         raise UserError(
-            f"precision: bf16, but the {'GPU' if device.type == 'cuda' else 'processor'} of {platform.node()} has no "
-            "bf16 in hardware and would be slower with it; use `precision: auto` or `float32`"
+            f"precision: bf16, but the {kind} of {platform.node()} has no bf16 in hardware and would be "
+            "slower with it; use `precision: auto` or `float32`"
         )
     if has_bf16 and (setting == "bf16" or device.type == "cuda" or bf16_pays()):
         return "bf16"
@@ -57,14 +59,14 @@ def autocast_context(device: torch.device, precision: str) -> AbstractContextMan
 
 
 def prepare_model(model: nn.Module, precision: str) -> nn.Module:
-    """Return the model in the fastest form for its device, in place: the same function, parameters and state_dict."""
+    """Put the model in its device's fastest form, in place: same function, parameters and state_dict."""
     if next(model.parameters()).device.type == "cpu":
         use_small_map_convolutions(model)
     return model.to(memory_format=torch.channels_last)
 
 
 def bf16_pays() -> bool:
-    """Return whether this processor trains faster in bf16, from the cache or from a timing of about half a second.
+    """Return whether this processor trains faster in bf16, from the cache or a timing of half a second.
 
     Of several processes that start at once, one measures and the others wait for its answer.
     """
@@ -144,7 +146,7 @@ def _gpu_has_bf16() -> bool:
 
 
 def _cpu_has_bf16() -> bool:
-    """Return whether the processor multiplies bf16 in hardware (AVX-512 BF16, AMX, ARM BF16) and oneDNN may use it."""
+    """Return whether the processor multiplies bf16 in hardware and oneDNN, which would use it, is there."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return bool(available) and not _BF16_FLAGS.isdisjoint(_flags(_cpuinfo()))
 

@@ -9,12 +9,14 @@ from torch.nn import functional as F
 from torch.optim import lr_scheduler
 
 from scalestudy.study.runs import RunSettings
+from scalestudy.training.memory import in_memory_order
 
 CROP_PADDING = 4  # pixels for 32 x 32 images, in proportion for others (He et al. 2016, section 4.2)
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: RunSettings) -> torch.optim.Optimizer:
     """Return the optimizer, fused: one pass over all parameters instead of one operation per tensor."""
+    parameters = [in_memory_order(parameter) for parameter in parameters]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,

@@ -3,12 +3,12 @@
 On small images the last stages of an ImageNet model live on maps of 4x4, 2x2 and 1x1 pixels. A library's
 convolution is slow there, its backward most of all. Two forms of the same sums replace it:
 
-- *whole map*: every output pixel is a product of the flattened map with the taps that touch the map; taps that
-  only meet padding are left out. One matrix product does all output pixels.
-- *columns*: the map is unfolded into one row of `kernel area x channels` per output pixel (im2col; Chellapilla,
-  Puri & Simard 2006, "High Performance Convolutional Neural Networks for Document Processing").
+- *whole map*: every output pixel is a product of the flattened map with the taps that touch the map; taps
+  that only meet padding are left out. One matrix product does all output pixels.
+- *columns*: the map is unfolded into one row of `kernel area x channels` per output pixel (im2col;
+  Chellapilla, Puri & Simard 2006, "High Performance Convolutional Neural Networks for Document Processing").
 
-Both are exact: in double precision they agree with `torch.nn.functional.conv2d` to rounding, gradients included.
+Both are exact: in double precision they agree with `torch.nn.functional.conv2d` to rounding, gradients too.
 `benchmarks/kernels.py` shows what they give.
 """
 
@@ -26,8 +26,8 @@ _Pair = tuple[int, int]
 def use_small_map_convolutions(model: nn.Module) -> nn.Module:
     """Make every plain `nn.Conv2d` of `model` a `SmallMapConv2d`, in place, and return the model.
 
-    Parameters, state_dict keys and results stay the same. Left as they are: grouped and dilated convolutions and
-    those whose padding is not zeros.
+    Parameters, state_dict keys and results stay the same. Left as they are: grouped and dilated convolutions
+    and those whose padding is not zeros.
     """
     for module in model.modules():
         if type(module) is nn.Conv2d and _is_plain(module):
@@ -39,19 +39,21 @@ class SmallMapConv2d(nn.Conv2d):
     """An `nn.Conv2d` that computes by matrix products where the map is so small that this is faster."""
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if input.device.type != "cpu" or input.dim() != 4:
-            return super()._conv_forward(input, weight, bias)
-        autocast = torch.is_autocast_enabled("cpu")
-        dtype = torch.get_autocast_dtype("cpu") if autocast else input.dtype
-        windows = _windows(
-            (input.shape[2], input.shape[3]), _pair(self.kernel_size), _pair(self.stride), _pair(self.padding)
-        )
-        form = choose_form(windows, self.in_channels, self.out_channels, input.shape[0], dtype)
-        if form == "stock":
-            return super()._conv_forward(input, weight, bias)
-        function = _WholeMap if form == "whole" else _Columns
-        output: Tensor = function.apply(input.to(dtype), weight, windows)
-        return output if bias is None else output + bias.to(dtype).view(1, -1, 1, 1)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
+        output: Tensor
+        if input.device.type == "cpu" and input.dim() == 4:
+            images, channels, height, width = input.shape
+            windows = _windows(
+                (height, width), _pair(self.kernel_size), _pair(self.stride), _pair(self.padding)
+            )
+            learning = torch.is_grad_enabled()
+            form = choose_form(windows, channels, self.out_channels, images, dtype, learning)
+            if form != "stock":
+                function = _WholeMap if form == "whole" else _Columns
+                output = function.apply(input.to(dtype), weight, windows)
+                return output if bias is None else output + bias.to(dtype).view(1, -1, 1, 1)
+        output = super()._conv_forward(input, weight, bias)
+        return output
 
 
 class _Windows(NamedTuple):
@@ -87,24 +89,24 @@ def _windows(map_size: _Pair, kernel: _Pair, stride: _Pair, padding: _Pair) -> _
 
 
 def choose_form(
-    windows: _Windows, in_channels: int, out_channels: int, images: int, dtype: torch.dtype
+    windows: _Windows, in_channels: int, out_channels: int, images: int, dtype: torch.dtype, learning: bool
 ) -> str:
-    """Return the fastest form, `whole`, `columns` or `stock`, for the shapes and the type of the computation.
+    """Return the fastest form, `whole`, `columns` or `stock`; `learning` where a backward will follow.
 
-    Measured for ResNet-18's and ResNet-50's layers at batches of 32 to 256 on one core of an Intel Xeon with AMX,
-    forward and backward together. The bounds are coarse: each form wins clearly well inside its range.
+    Measured for ResNet-18's and ResNet-50's layers at batches of 32 to 256 on one core of an Intel Xeon with
+    AMX, forward alone and with backward. The bounds are coarse: each form wins clearly inside its range.
     """
     pixels = windows.output[0] * windows.output[1]
     if pixels == 0 or any(a >= b for (a, b), _ in windows.rows + windows.columns):
         return "stock"  # an error for the library to raise, or windows that lie in the padding only
-    if pixels == 1:
-        return "whole"
     if windows.kernel == (1, 1) and windows.padding == (0, 0):
         return "columns" if pixels <= 64 else "stock"
+    if pixels == 1:
+        return "whole"
     # One product for the whole map needs each weight once per output pixel: cheap where the batch is large.
     if windows.map[0] * windows.map[1] <= 4 and 4 * images >= out_channels:
         return "whole"
-    if pixels <= 4 or (pixels <= 16 and (dtype == torch.bfloat16 or in_channels >= 256)):
+    if pixels <= 4 or (learning and pixels <= 16 and (dtype == torch.bfloat16 or in_channels >= 256)):
         return "columns"
     return "stock"
 
@@ -114,7 +116,7 @@ class _WholeMap(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, windows: _Windows) -> Tensor:
-        """Return [N, O, rows, columns] for an input [N, C, H, W] of any float type and a weight [O, C, kh, kw]."""
+        """Return [N, O, rows, columns] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
         top, bottom = windows.rows[0][1][0], windows.rows[-1][1][1]
         left, right = windows.columns[0][1][0], windows.columns[-1][1][1]
         images, channels = input.shape[:2]
@@ -182,7 +184,7 @@ class _Columns(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, windows: _Windows) -> Tensor:
-        """Return [N, O, rows, columns] for an input [N, C, H, W] of any float type and a weight [O, C, kh, kw]."""
+        """Return [N, O, rows, columns] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
         columns = _unfold(input.permute(0, 2, 3, 1), windows.kernel, windows.stride, windows.padding)
         matrix = weight.detach().permute(0, 2, 3, 1).to(input.dtype).reshape(weight.shape[0], -1)
         ctx.save_for_backward(columns, matrix)
@@ -201,12 +203,8 @@ class _Columns(torch.autograd.Function):
         rows = maps.reshape(-1, outputs)
         input_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            if (
-                kernel != (1, 1)
-                and windows.stride == (1, 1)
-                and padding[0] < kernel[0]
-                and padding[1] < kernel[1]
-            ):
+            padded_less = padding[0] < kernel[0] and padding[1] < kernel[1]
+            if kernel != (1, 1) and windows.stride == (1, 1) and padded_less:
                 # The transpose of a stride-1 convolution is one with the flipped kernel: no scattered sums.
                 around = (kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1])
                 flipped = matrix.view(outputs, *kernel, channels).permute(1, 2, 0, 3).flip(0, 1)
