@@ -50,8 +50,13 @@ class SmallMapConv2d(nn.Conv2d):
             form = choose_form(windows, channels, self.out_channels, images, dtype, learning)
             if form != "stock":
                 function = _WholeMap if form == "whole" else _Columns
-                output = function.apply(input.to(dtype), weight, windows)
-                return output if bias is None else output + bias.to(dtype).view(1, -1, 1, 1)
+                # Shaped out here: in-place operations after it would refuse a view that the function returns.
+                rows: Tensor = function.apply(input.to(dtype), weight, windows)
+                output = rows.view(images, *windows.output, -1).permute(0, 3, 1, 2)
+                if bias is None:
+                    return output
+                bias = bias.to(dtype).view(1, -1, 1, 1)
+                return output + bias if learning else output.add_(bias)
         output = super()._conv_forward(input, weight, bias)
         return output
 
@@ -116,7 +121,7 @@ class _WholeMap(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, windows: _Windows) -> Tensor:
-        """Return [N, O, rows, columns] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
+        """Return [N, output pixels x O] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
         top, bottom = windows.rows[0][1][0], windows.rows[-1][1][1]
         left, right = windows.columns[0][1][0], windows.columns[-1][1][1]
         images, channels = input.shape[:2]
@@ -137,7 +142,7 @@ class _WholeMap(torch.autograd.Function):
         ctx.save_for_backward(flat, matrix)
         ctx.windows, ctx.input_shape = windows, input.shape
         ctx.weight_shape, ctx.weight_dtype = weight.shape, weight.dtype
-        return (flat @ matrix.t()).view(images, *windows.output, outputs).permute(0, 3, 1, 2)
+        return flat @ matrix.t()
 
     @staticmethod
     @once_differentiable
@@ -149,16 +154,15 @@ class _WholeMap(torch.autograd.Function):
         top, bottom = windows.rows[0][1][0], windows.rows[-1][1][1]
         left, right = windows.columns[0][1][0], windows.columns[-1][1][1]
         height, width = bottom - top, right - left
-        flat_gradient = gradient.permute(0, 2, 3, 1).reshape(images, -1)
         input_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            box = (flat_gradient @ matrix).view(images, height, width, channels)
+            box = (gradient @ matrix).view(images, height, width, channels)
             if (height, width) != windows.map:
                 box = F.pad(box, (0, 0, left, map_columns - right, top, map_rows - bottom))
             input_gradient = box.permute(0, 3, 1, 2)
         if ctx.needs_input_grad[1]:
             blocks = list(_blocks(windows, top, left))
-            products = (flat_gradient.t() @ flat).view(len(blocks), outputs, height, width, channels)
+            products = (gradient.t() @ flat).view(len(blocks), outputs, height, width, channels)
             # Channels last, as the weights are: a gradient in another layout would be copied once more.
             taps = torch.zeros(outputs, kernel_rows, kernel_columns, channels, dtype=ctx.weight_dtype)
             for product, (tap_rows, tap_columns, rows, columns) in zip(products, blocks, strict=True):
@@ -184,12 +188,12 @@ class _Columns(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, windows: _Windows) -> Tensor:
-        """Return [N, O, rows, columns] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
+        """Return [N x output pixels, O] for an input [N, C, H, W] and a weight [O, C, kh, kw]."""
         columns = _unfold(input.permute(0, 2, 3, 1), windows.kernel, windows.stride, windows.padding)
         matrix = weight.detach().permute(0, 2, 3, 1).to(input.dtype).reshape(weight.shape[0], -1)
         ctx.save_for_backward(columns, matrix)
         ctx.windows, ctx.input_shape, ctx.weight_dtype = windows, input.shape, weight.dtype
-        return (columns @ matrix.t()).view(input.shape[0], *windows.output, -1).permute(0, 3, 1, 2)
+        return columns @ matrix.t()
 
     @staticmethod
     @once_differentiable
@@ -199,8 +203,6 @@ class _Columns(torch.autograd.Function):
         kernel, padding = windows.kernel, windows.padding
         channels = ctx.input_shape[1]
         outputs = matrix.shape[0]
-        maps = gradient.permute(0, 2, 3, 1)
-        rows = maps.reshape(-1, outputs)
         input_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
             padded_less = padding[0] < kernel[0] and padding[1] < kernel[1]
@@ -208,12 +210,13 @@ class _Columns(torch.autograd.Function):
                 # The transpose of a stride-1 convolution is one with the flipped kernel: no scattered sums.
                 around = (kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1])
                 flipped = matrix.view(outputs, *kernel, channels).permute(1, 2, 0, 3).flip(0, 1)
+                maps = gradient.reshape(-1, *windows.output, outputs)
                 box = _unfold(maps, kernel, (1, 1), around) @ flipped.reshape(-1, channels)
                 input_gradient = box.view(-1, *windows.map, channels).permute(0, 3, 1, 2)
             else:
-                input_gradient = _fold(rows @ matrix, windows, channels).permute(0, 3, 1, 2)
+                input_gradient = _fold(gradient @ matrix, windows, channels).permute(0, 3, 1, 2)
         if ctx.needs_input_grad[1]:
-            taps = (rows.t() @ columns).to(ctx.weight_dtype)
+            taps = (gradient.t() @ columns).to(ctx.weight_dtype)
             weight_gradient = taps.view(outputs, *kernel, channels).permute(0, 3, 1, 2)
         return input_gradient, weight_gradient, None
 
