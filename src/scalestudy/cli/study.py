@@ -17,7 +17,8 @@ from scalestudy.study.runs import Run, impossible_runs, plan_runs
 
 Name = Annotated[str, typer.Argument(help="A study's name in config/, or the path of a YAML file.")]
 Config = Annotated[
-    list[str], typer.Option("--config", help="KEY=VALUE that wins over the file, as Snakemake's --config; repeatable.")
+    list[str],
+    typer.Option("--config", help="KEY=VALUE that wins over the file, as Snakemake's --config; repeatable."),
 ]
 
 
@@ -41,14 +42,20 @@ def check(study: Name, config: Config = []) -> None:  # noqa: B006
     left_out = impossible_runs(loaded)
     experiments = len(loaded.experiments)
     asked = sum(len(run.experiments) for run in runs)
-    print(f"{loaded.name}: valid; {len(runs):,} runs in {experiments} experiment{'s' if experiments != 1 else ''}")
+    print(
+        f"{loaded.name}: valid; {len(runs):,} runs in {experiments} experiment{'s' if experiments != 1 else ''}"
+    )
     if asked > len(runs):
         print(f"  {asked - len(runs):,} combinations coincide with another experiment's and are trained once")
     for line in left_out:
         print(f"  left out: {line}")
 
 
-def write_study(study: Name, output: Path, config: Config = []) -> None:  # noqa: B006
+def write_study(
+    study: Name,
+    output: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    config: Config = [],  # noqa: B006
+) -> None:
     """Write the resolved study, every run with its settings and command, as JSON."""
     write_json(output, study_record(*load(study, config)))
 
@@ -57,7 +64,8 @@ def plan(
     study: Name,
     config: Config = [],  # noqa: B006
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Training jobs at once; as many as the machine's cores allow if left out.")
+        int | None,
+        typer.Option(min=1, help="Training jobs at once; as many as the machine's cores allow if left out."),
     ] = None,
     calibrate: Annotated[
         bool, typer.Option(help="Measure speeds that are not known yet on this machine (seconds each).")
@@ -71,7 +79,9 @@ def plan(
     from scalestudy.study.paths import run_folder
 
     loaded, runs = load(study, config)
-    upstreams = {run.weights.name: run.weights.upstream for run in runs if run.weights and run.weights.upstream}
+    upstreams = {
+        run.weights.name: run.weights.upstream for run in runs if run.weights and run.weights.upstream
+    }
     jobs = [*upstreams.values(), *runs]
     speeds = Speeds.of_machine().with_finished(run_folder(loaded.name, run.name) for run in runs)
     unknown = {speed_key(run.settings): run.settings for run in jobs if speeds.find(run.settings) is None}
@@ -99,8 +109,9 @@ def plan(
     at_once = workers or max(1, usable_cpus() // loaded.compute.threads)
     end = makespan(known, at_once)
     print(
-        f"\n{len(runs):,} runs" + (f" and {len(upstreams)} upstream stages" if upstreams else "") +
-        f"; {duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
+        f"\n{len(runs):,} runs"
+        + (f" and {len(upstreams)} upstream stages" if upstreams else "")
+        + f"; {duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
         + (f" (until {clock(end)})" if end else "")
     )
     if len(known) < len(estimates):
@@ -110,7 +121,9 @@ def plan(
 def status(
     study: Name,
     config: Config = [],  # noqa: B006
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")
+    ] = False,
 ) -> None:
     """Say who is done, running (epoch and time left), failed and waiting."""
     from rich.console import Console, Group
@@ -141,7 +154,11 @@ def _status_lines(statuses: list[RunStatus]) -> list[str]:
             left = each.seconds_left
             lines.append(
                 f"  running   {each.run}  epoch {facts['epoch']} of {facts['epochs']}"
-                + (f", test accuracy {facts['test_accuracy']:.3f}" if facts.get("test_accuracy") is not None else "")
+                + (
+                    f", test accuracy {facts['test_accuracy']:.3f}"
+                    if facts.get("test_accuracy") is not None
+                    else ""
+                )
                 + (f", about {duration(left)} left" if left is not None else "")
                 + f"  ({facts['host']})"
             )
@@ -179,7 +196,11 @@ def report(
     print(f"{page}: {done:,} of {len(runs):,} runs")
 
 
-def schema(output: Annotated[Path | None, typer.Option(help="Where to write it; standard output if left out.")] = None) -> None:
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write it; standard output if left out.")
+    ] = None,
+) -> None:
     """Print the JSON schema of a study file, for editors."""
     from scalestudy.files import write_text
 
