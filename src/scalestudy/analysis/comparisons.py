@@ -234,8 +234,8 @@ def difference_text(test: Comparison, verdict: str, family: int) -> str:
         corrected = f"; Holm over {counted(family, 'comparison')}" if family > 1 else ""
         interval = point_range(test.interval.low, test.interval.high)
         return (
-            f"not distinguishable ({signed_points(test.difference)}, "
-            f"95 % interval {interval}; {basis}{corrected})"
+            f"not distinguishable ({signed_points(test.difference)}, 95 % interval {interval}; "
+            f"{basis}{corrected})"
         )
     low, high = test.interval.low, test.interval.high
     if verdict == "lower":

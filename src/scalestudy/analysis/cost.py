@@ -50,8 +50,7 @@ def cost(data: StudyData, grid: Grid, labels: Labels) -> dict[str, Any]:
     note = ""
     if not comparable:
         note = (
-            f"Runs were timed on {counted(len(machines), 'kind')} of machine ({'; '.join(machines)}): "
-            "times "
+            f"Runs were timed on {counted(len(machines), 'kind')} of machine ({'; '.join(machines)}): times "
             "compare only within one kind."
         )
     seconds = [run.values.get("train_seconds", 0.0) for run in data.runs if run.complete]
@@ -85,16 +84,14 @@ def _headline(cells: Sequence[Cell], front: Sequence[int], labels: Labels) -> st
     low, high = cheap.mean("train_seconds") or 0.0, dear.mean("train_seconds") or 0.0
     if cheap is dear:
         return (
-            f"{labels.series(cheap.model, cheap.init)} on {cheap.fraction} is both the fastest and the "
-            "most "
+            f"{labels.series(cheap.model, cheap.init)} on {cheap.fraction} is both the fastest and the most "
             f"accurate: {percent(cheap.accuracy or 0.0)} after {seconds_text(low)} of training."
         )
     return (
         f"The fastest cell, {labels.series(cheap.model, cheap.init)} on {cheap.fraction}, reaches "
         f"{percent(cheap.accuracy or 0.0)} in {seconds_text(low)}; the most accurate, "
         f"{labels.series(dear.model, dear.init)} on {dear.fraction}, {percent(dear.accuracy or 0.0)} in "
-        f"{seconds_text(high)}; {counted(len(front), 'cell')} of {len(cells)} are not beaten at their "
-        "price."
+        f"{seconds_text(high)}; {counted(len(front), 'cell')} of {len(cells)} are not beaten at their price."
     )
 
 

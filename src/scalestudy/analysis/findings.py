@@ -289,9 +289,8 @@ def _data_size(grid: Grid, differences: Differences) -> dict[str, Any]:
         higher = sum(each["verdict"] == "higher" for each in verdicts)
         values = [each["value"] for each in verdicts]
         headline = (
-            f"From one training-set size to the next test accuracy changes by "
-            f"{signed_points(min(values))} to {signed_points(max(values))}; higher in {higher} of "
-            f"{len(verdicts)} steps."
+            f"From one training-set size to the next test accuracy changes by {signed_points(min(values))} "
+            f"to {signed_points(max(values))}; higher in {higher} of {len(verdicts)} steps."
         )
     return {
         "steps": found,
@@ -332,8 +331,7 @@ def _calibration(data: StudyData, grid: Grid) -> dict[str, Any]:
         errors = [row["ece"] for row in rows]
         over_all = sum(row["mean_confidence"] > row["accuracy"] for row in rows)
         headline = (
-            f"Expected calibration error {share_range(min(errors), max(errors))}; {over_all} of "
-            f"{len(rows)} "
+            f"Expected calibration error {share_range(min(errors), max(errors))}; {over_all} of {len(rows)} "
             "runs are overconfident."
         )
     return {"bins": BINS, "rows": rows, "missing": missing, "headline": headline}

@@ -34,8 +34,7 @@ def selection(cells: Sequence[Cell]) -> Selection:
             "validation",
             "validation_accuracy",
             "Settings are selected by their accuracy on the held-out validation images after the last "
-            "epoch; "
-            "the test accuracy is that of the selected setting.",
+            "epoch; the test accuracy is that of the selected setting.",
         )
     return Selection(
         "test",
@@ -270,28 +269,24 @@ def _caveats(table: dict[str, Any], labels: Labels) -> list[str]:
     if "batch_size" in table["varied"] and "lr" not in table["varied"]:
         caveats.append(
             "The learning rate is the same for every batch size, and at equal epochs a smaller batch takes "
-            "more steps: a difference between batch sizes is one of steps, gradient noise and how well "
-            "this "
+            "more steps: a difference between batch sizes is one of steps, gradient noise and how well this "
             "learning rate suits each, not of batch size alone (Shallue et al. 2019)."
         )
     if "optimizer" in table["varied"] and "lr" not in table["varied"]:
         caveats.append(
-            "The learning rate is the same for every optimizer; each would need its own search before "
-            "one of "
-            "them can be called better (Choi et al. 2019)."
+            "The learning rate is the same for every optimizer; each would need its own search before one "
+            "of them can be called better (Choi et al. 2019)."
         )
     elif "optimizer" in table["varied"] and _one_lr_each(columns):
         caveats.append(
             "Each optimizer was tried with one learning rate only; each would need its own search before "
-            "one "
-            "of them can be called better (Choi et al. 2019)."
+            "one of them can be called better (Choi et al. 2019)."
         )
     together = [key for key in table["varied"] if key not in NOT_SEARCHED]
     if len(together) > 1 and len(columns) < _full_grid(columns, together):
         names = listing([labels.setting(key) for key in together])
         caveats.append(
-            f"Columns differ in several settings at once ({names}); where two of them change together, "
-            "their "
+            f"Columns differ in several settings at once ({names}); where two of them change together, their "
             "effects cannot be told apart."
         )
     return caveats
@@ -327,8 +322,7 @@ def _headline(grid: Grid, rule: Selection, labels: Labels) -> str:
     group = next(group for group in grid.groups if group.id == max(wins, key=wins.__getitem__))
     label = labels.describe(group.differs) if group.differs else "the base recipe"
     return (
-        f"Of {counted(_compared(grid), 'recipe')} compared, {label} has the highest {rule.rule} accuracy "
-        "at "
+        f"Of {counted(_compared(grid), 'recipe')} compared, {label} has the highest {rule.rule} accuracy at "
         f"{wins[group.id]} of {counted(len(several), 'point')} (model, initial weights, fraction)."
     )
 

@@ -166,8 +166,7 @@ def _headline(tables: Sequence[dict[str, Any]]) -> str:
     below = sum(row["verdict"] == "below" for row in compared)
     mean = math.fsum(row["difference"] for row in compared) / len(compared)
     text = (
-        f"Of {counted(len(compared), 'reference number')} with a counterpart, this study is within noise "
-        "of "
+        f"Of {counted(len(compared), 'reference number')} with a counterpart, this study is within noise of "
         f"{within}, above {above} and below {below}; the mean difference is {signed_points(mean)}"
     )
     left = len(rows) - len(compared)

@@ -100,6 +100,7 @@ def setup(data: StudyData, grid: Grid, labels: Labels) -> dict[str, Any]:
             (info["normalization"] for info in infos.values() if "normalization" in info), None
         ),
         "seeds": _values(data.runs, "seed"),
+        "subset_seeds": _values(data.runs, "subset_seed"),
         "devices": _devices(data.runs),
         "versions": _versions(infos),
     }
@@ -286,9 +287,8 @@ def warnings(data: StudyData, devices: Sequence[Mapping[str, Any]]) -> list[dict
             {
                 "id": "predictions",
                 "text": f"{counted(len(lost), 'complete run')} without saved predictions that match the "
-                "metrics: no test on single runs, no calibration and no errors for them; train them "
-                "again to "
-                "have these.",
+                "metrics: no test on single runs, no calibration and no errors for them; train them again "
+                "to have these.",
                 "runs": lost,
             }
         )

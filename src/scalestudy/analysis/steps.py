@@ -140,8 +140,7 @@ def _headline(pairs: Sequence[dict[str, Any]]) -> str:
     data = sum(pair["by_data"] for pair in measured) / len(measured)
     further = sum(pair["by_steps"] for pair in measured) / len(measured)
     return (
-        f"At equal steps the larger of two neighbouring subsets differs by {signed_points(data)} on "
-        "average, "
+        f"At equal steps the larger of two neighbouring subsets differs by {signed_points(data)} on average, "
         f"and its further steps bring {signed_points(further)} ({len(measured)} of {len(pairs)} pairs "
         "measured)."
     )

@@ -162,7 +162,6 @@ def _headline(gains: Sequence[dict[str, Any]], differences: Differences, labels:
     )
     where = f"{labels.model(largest['model'])} on {share_of_data(largest['fraction'])}"
     return (
-        f"Against training from scratch the initial weights change test accuracy {span}: higher in "
-        f"{higher}, "
+        f"Against training from scratch the initial weights change test accuracy {span}: higher in {higher}, "
         f"lower in {lower} of {counted(len(found), 'comparison')}; most for {where}."
     )

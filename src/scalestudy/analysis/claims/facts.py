@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scalestudy.analysis.labels import share_of_data
-from scalestudy.analysis.words import capitalised, listing, number_word, point_range, points, signed_points
+from scalestudy.analysis.words import (
+    capitalised,
+    counted,
+    listing,
+    number_word,
+    point_range,
+    points,
+    signed_points,
+    thousands,
+)
 
 Json = dict[str, Any]
 VERDICTS = ("higher", "lower", "not distinguishable", "not compared")
@@ -179,3 +188,82 @@ def sentence(*parts: str) -> str:
     """Return parts as one sentence: joined, with a capital and a full stop."""
     text = " ".join(part.strip() for part in parts if part.strip())
     return capitalised(text if text.endswith(".") else f"{text}.")
+
+
+def ends_of(facts: Facts) -> list[Json]:
+    """Return the differences between the largest and the smallest fraction of each base series."""
+    return [facts.difference(each["difference"]) for each in facts.all["data_size"].get("ends", [])]
+
+
+def budget_clause(facts: Facts) -> str:
+    """Return what else changed with the data: never let a sentence credit data alone at equal epochs."""
+    base = facts.base_cells()
+    steps = {facts.cell(name)["fraction"]: facts.cell(name)["steps"] for name in base}
+    fractions = [each for each in facts.all["axes"]["fraction"] if steps.get(each)]
+    if len(fractions) < 2:
+        return ""
+    few, many = steps[fractions[0]], steps[fractions[-1]]
+    if few == many:
+        return f"every subset got the same {thousands(few)} optimizer steps"
+    epochs = counted(facts.cell(base[0])["epochs"], "epoch")
+    return (
+        f"at {epochs} each, the optimizer steps differ too ({thousands(few)} against {thousands(many)}), so "
+        "data and steps change together"
+    )
+
+
+def pairs_of_models(facts: Facts, init: str | None = None) -> list[Json]:
+    """Return the differences of larger models against the smallest, at equal weights and data."""
+    return [
+        facts.difference(each["difference"])
+        for each in facts.all["model_size"]["pairs"]
+        if init is None or each["init"] == init
+    ]
+
+
+def gains_of(facts: Facts, init: str) -> list[Json]:
+    """Return the differences of pretrained against from-scratch cells, at equal model and data."""
+    return [
+        facts.difference(each["difference"])
+        for each in facts.all["transfer"]["gains"]
+        if each["init"] == init
+    ]
+
+
+def span_of_decided(differences: Sequence[Json]) -> str:
+    """Return `, by 2.5 to 7.0 points` where all verdicts are the same direction."""
+    counts = tally(differences)
+    if counts["higher"] == len(differences) or counts["lower"] == len(differences):
+        return f", {span(differences)}"
+    return ""
+
+
+def gain_by_fraction(facts: Facts, init: str) -> list[tuple[str, float]]:
+    """Return the mean gain on each fraction on which every model with gains has one."""
+    rows = [each for each in facts.all["transfer"]["gains"] if each["init"] == init]
+    models = {each["model"] for each in rows}
+    found = []
+    for fraction in facts.all["axes"]["fraction"]:
+        values = [
+            facts.difference(each["difference"])["value"] for each in rows if each["fraction"] == fraction
+        ]
+        if len(values) == len(models):
+            found.append((fraction, sum(values) / len(values)))
+    return found
+
+
+def change_word(change: float) -> str:
+    """Return what a size does, half a point or less counting as no change."""
+    return "shrinks" if change < -0.005 else ("grows" if change > 0.005 else "stays the same")
+
+
+def why_unfitted(series: Sequence[Json]) -> str:
+    """Return each reason once: `not fitted: ...; ...`."""
+    reasons = dict.fromkeys(each["fit"]["reason"].removeprefix("not fitted: ") for each in series)
+    few = [reason for reason in reasons if "needs at least" in reason]
+    if len(few) > 1:
+        shared = few[0].rpartition("; ")[0]
+        counts = sorted({len(each["points"]) for each in series if "needs at least" in each["fit"]["reason"]})
+        others = [reason for reason in reasons if reason not in few]
+        reasons = dict.fromkeys([f"{shared}; here are {counts[0]} to {counts[-1]}", *others])
+    return f"not fitted: {'; '.join(reasons)}"
