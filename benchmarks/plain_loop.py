@@ -60,7 +60,9 @@ def evaluate(model: nn.Module, loader: DataLoader, device: torch.device) -> tupl
     return loss / total, correct / total
 
 
-def train(model_name: str, train_set: Dataset, test_set: Dataset, classes: int, args: argparse.Namespace) -> dict:
+def train(
+    model_name: str, train_set: Dataset, test_set: Dataset, classes: int, args: argparse.Namespace
+) -> dict:
     """Train one model from scratch; return its seconds of training and of measuring, and its last accuracies."""
     device = torch.device(args.device)
     torch.manual_seed(0)
@@ -99,10 +101,14 @@ def train(model_name: str, train_set: Dataset, test_set: Dataset, classes: int, 
 
 def main() -> None:
     """Run every combination, one after another; print a line for each and, at the end, one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("store", type=Path, help="folder of a prepared dataset")
     parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
-    parser.add_argument("--fractions", nargs="+", type=Fraction, default=[Fraction(1, 16), Fraction(1, 2), Fraction(1)])
+    parser.add_argument(
+        "--fractions", nargs="+", type=Fraction, default=[Fraction(1, 16), Fraction(1, 2), Fraction(1)]
+    )
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--workers", type=int, default=0, help="DataLoader workers")
@@ -115,9 +121,12 @@ def main() -> None:
     for model in args.models:
         for fraction in args.fractions:
             chosen, _ = subset_indices(labels, fraction, 0)
-            run = train(model, Images(images[chosen], labels[chosen]), test_set, len(store.info["classes"]), args)
+            run = train(
+                model, Images(images[chosen], labels[chosen]), test_set, len(store.info["classes"]), args
+            )
             runs.append({**run, "fraction": str(fraction)})
-            print(f"{model} {fraction}: {run['train_seconds']:.1f} s training, {run['measure_seconds']:.1f} s measuring", file=sys.stderr)  # fmt: skip
+            seconds = f"{run['train_seconds']:.1f} s training, {run['measure_seconds']:.1f} s measuring"
+            print(f"{model} {fraction}: {seconds}", file=sys.stderr)
     print(json.dumps(runs))
 
 

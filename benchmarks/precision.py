@@ -1,4 +1,4 @@
-"""Does bf16 change accuracies? The same runs over several seeds in bf16 and in float32, and Welch's t test between them.
+"""Does bf16 change accuracies? The same runs over several seeds in bf16 and in float32, and Welch's t test.
 
     python benchmarks/precision.py data/<dataset> --seeds 5
 
@@ -17,12 +17,23 @@ from pathlib import Path
 from scipy import stats
 
 
-def final_accuracy(folder: Path, store: Path, model: str, precision: str, seed: int, args: argparse.Namespace) -> float:
+def final_accuracy(
+    folder: Path, store: Path, model: str, precision: str, seed: int, args: argparse.Namespace
+) -> float:
     """Train one run as the workflow does and return its test accuracy after the last epoch."""
     output = folder / f"{model}_{precision}_{seed}"
     command = [
         *("scalestudy", "train", "--model", model, "--fraction", args.fraction, "--seed", str(seed)),
-        *("--epochs", str(args.epochs), "--data", str(store), "--precision", precision, "--output", str(output)),
+        *(
+            "--epochs",
+            str(args.epochs),
+            "--data",
+            str(store),
+            "--precision",
+            precision,
+            "--output",
+            str(output),
+        ),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with (output / "metrics.csv").open(encoding="utf-8") as file:
@@ -31,7 +42,9 @@ def final_accuracy(folder: Path, store: Path, model: str, precision: str, seed: 
 
 def main() -> None:
     """Train all of them, as many at once as asked for, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("store", type=Path, help="folder of a prepared dataset")
     parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
     parser.add_argument("--fraction", default="1/16")
@@ -46,12 +59,15 @@ def main() -> None:
     print("| model | bf16: mean (SD) | float32: mean (SD) | difference, 95 % interval | p (Welch) |")
     print("|---|---|---|---|---|")
     for model in args.models:
-        bf16, float32 = ([found[model, precision, seed] for seed in range(args.seeds)] for precision in ("bf16", "float32"))
+        bf16, float32 = (
+            [found[model, precision, seed] for seed in range(args.seeds)] for precision in ("bf16", "float32")
+        )
+        difference = 100 * (statistics.mean(bf16) - statistics.mean(float32))
         test = stats.ttest_ind(bf16, float32, equal_var=False)
         low, high = test.confidence_interval()
         print(
             f"| {model} | {_text(bf16)} | {_text(float32)} "
-            f"| {100 * (statistics.mean(bf16) - statistics.mean(float32)):+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) points "
+            f"| {difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) points "
             f"| {test.pvalue:.2f} |"
         )
 

@@ -54,7 +54,17 @@ def ours(args: argparse.Namespace) -> tuple[float, list[dict]]:
             "compute": {"precision": args.precision},
         }
         (root / "speed.yaml").write_text(json.dumps(study), encoding="utf-8")  # JSON is YAML
-        command = [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet", "all", "--config", "study=speed.yaml"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "all",
+            "--quiet",
+            "all",
+            "--config",
+            "study=speed.yaml",
+        ]
         began = time.perf_counter()
         subprocess.run(command, cwd=root, check=True, stdout=sys.stderr)
         seconds = time.perf_counter() - began
@@ -67,7 +77,9 @@ def ours(args: argparse.Namespace) -> tuple[float, list[dict]]:
 
 def main() -> None:
     """Time both and print the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("store", type=Path, help="folder of a prepared dataset")
     parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
     parser.add_argument("--fractions", nargs="+", default=["1/16", "1/2", "1"])
@@ -82,15 +94,25 @@ def main() -> None:
     training = sum(float(row["train_seconds"]) for row in rows)
     inside = sum(float(row["total_seconds"]) for row in rows)
     cores = os.cpu_count() or 1
+    trained, measured = (sum(run[f"{key}_seconds"] for run in runs) for key in ("train", "measure"))
     print(f"plain loop: {plain_seconds:.1f} s")
-    print(f"  training {sum(run['train_seconds'] for run in runs):.1f} s, measuring {sum(run['measure_seconds'] for run in runs):.1f} s")  # fmt: skip
+    print(f"  training {trained:.1f} s, measuring {measured:.1f} s")
     for run in runs:
-        print(f"  {run['model']} {run['fraction']}: {run['images'] * args.epochs / run['train_seconds']:,.0f} images/s, test accuracy {run['test_accuracy']:.3f}")  # fmt: skip
+        speed = run["images"] * args.epochs / run["train_seconds"]
+        print(
+            f"  {run['model']} {run['fraction']}: {speed:,.0f} images/s, accuracy {run['test_accuracy']:.3f}"
+        )
     print(f"workflow, to the report: {our_seconds:.1f} s")
-    print(f"  training {training / cores:.1f} s and measuring {(inside - training) / cores:.1f} s (sums over jobs, divided by {cores} cores)")  # fmt: skip
-    print(f"  everything else (Snakemake, imports, an idle core at the end, report): {our_seconds - inside / cores:.1f} s")
+    print(
+        f"  training {training / cores:.1f} s and measuring {(inside - training) / cores:.1f} s (over {cores} cores)"
+    )
+    print(
+        f"  all else (Snakemake, imports, an idle core at the end, report): {our_seconds - inside / cores:.1f} s"
+    )
     for row in rows:
-        print(f"  {row['model']} {row['fraction']}: {float(row['images_per_second']):,.0f} images/s a job, {row['precision']}, test accuracy {float(row['test_accuracy']):.3f}")  # fmt: skip
+        speed, accuracy = float(row["images_per_second"]), float(row["test_accuracy"])
+        name = f"{row['model']} {row['fraction']}"
+        print(f"  {name}: {speed:,.0f} images/s a job, {row['precision']}, accuracy {accuracy:.3f}")
     print(f"ratio: {plain_seconds / our_seconds:.2f}")
 
 

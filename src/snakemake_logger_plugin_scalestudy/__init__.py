@@ -1,8 +1,8 @@
 """What a person sees while Snakemake runs a study: runs done, running (epoch, accuracy), left, and the expected end.
 
 A logger plugin of Snakemake 9 (`--logger scalestudy`, set by profiles/default). On a terminal the running jobs stay
-at the bottom; elsewhere each run that ends is one plain line. A job that failed is
-named with the end of its log. `--verbose`, `--printshellcmds`, `--debug-dag` and `-n` bring back Snakemake's own output.
+at the bottom; elsewhere each run that ends is one plain line. A job that failed is named with the end of its log.
+`--verbose`, `--printshellcmds`, `--debug-dag` and `-n` bring back Snakemake's own output.
 """
 
 import logging
@@ -16,10 +16,11 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
-from scalestudy.results.status import RunStatus, clock, duration, run_status
-from scalestudy.study.forecast import Forecast, read_forecast
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from scalestudy.results.status import RunStatus, clock, duration, run_status
+from scalestudy.study.forecast import Forecast, read_forecast
 
 _TRAINING = ("train", "pretrain")
 _TOLD_OTHERWISE = {
@@ -57,7 +58,9 @@ class _Job:
 
     @property
     def title(self) -> str:
-        what = self.wildcards.get("run") or self.wildcards.get("weights") or self.wildcards.get("dataset") or ""
+        what = (
+            self.wildcards.get("run") or self.wildcards.get("weights") or self.wildcards.get("dataset") or ""
+        )
         return what if self.rule == "train" else f"{self.rule.replace('_', ' ')} {what}".rstrip()
 
 
@@ -136,12 +139,16 @@ class LogHandler(LogHandlerBase):
     def _say(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         if text and text != "None":
-            style = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}.get(record.levelno, "")
+            style = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}.get(
+                record.levelno, ""
+            )
             self.console.print(Text(text, style=style))
 
     def _start(self, stats: dict[str, Any]) -> None:
         if self.runs_left:
-            others = sum(count for rule, count in stats.items() if rule not in ("train", "total", "all", "report"))
+            others = sum(
+                count for rule, count in stats.items() if rule not in ("train", "total", "all", "report")
+            )
             self.console.print(f"{self.runs_left:,} runs to train, {others:,} other jobs")
         if self.console.is_terminal:
             self.live = Live(
@@ -150,7 +157,11 @@ class LogHandler(LogHandlerBase):
             self.live.start()
 
     def _job_started(self, record: Any) -> None:
-        job = _Job(record.rule_name, dict(record.wildcards), Path(str(record.output[0])).parent if record.output else Path())
+        job = _Job(
+            record.rule_name,
+            dict(record.wildcards),
+            Path(str(record.output[0])).parent if record.output else Path(),
+        )
         self.jobs[record.jobid] = job
         if self.live is None and not job.trains and job.wildcards.keys() & {"dataset", "weights"}:
             self.console.print(Text(job.title))
@@ -162,7 +173,9 @@ class LogHandler(LogHandlerBase):
         status = run_status(job.folder)
         result = "" if status.state == "complete" else f"{status.state} "
         accuracy = status.facts.get("test_accuracy")
-        result += f"test accuracy {accuracy:.3f}, " if accuracy is not None and status.state == "complete" else ""
+        result += (
+            f"test accuracy {accuracy:.3f}, " if accuracy is not None and status.state == "complete" else ""
+        )
         count = ""
         if job.rule == "train":
             self.runs_done += 1
@@ -179,7 +192,9 @@ class LogHandler(LogHandlerBase):
         lines = [f"failed: {title}"]
         for name in map(str, record.log):
             try:
-                tail = Path(name).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_A_LOG:]
+                tail = (
+                    Path(name).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_A_LOG:]
+                )
             except OSError:
                 tail = []
             lines += [*(f"    {line}" for line in tail), f"  log: {name}"]
@@ -218,7 +233,11 @@ class LogHandler(LogHandlerBase):
         if not self.runs_left:
             return table
         bar = Progress(
-            TextColumn("runs"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"), console=self.console
+            TextColumn("runs"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            console=self.console,
         )
         bar.add_task(self._end().lstrip("; "), total=self.runs_left, completed=self.runs_done)
         return Group(table, bar)

@@ -47,7 +47,17 @@ def run(
     steps = step_boundaries(settings, len(splits.train))[-1]
     training = loop.Training.fresh(model, settings, steps, CPU, "float32")
     with RunProgress(settings.epochs) as progress:
-        loop.fit(training, splits, settings, NORMALIZE, checkpoint, KEY, progress, stop_asked, lambda row, left: None)
+        loop.fit(
+            training,
+            splits,
+            settings,
+            NORMALIZE,
+            checkpoint,
+            KEY,
+            progress,
+            stop_asked,
+            lambda row, left: None,
+        )
     return training, training.rows
 
 
@@ -56,7 +66,9 @@ def timeless(rows: list[Row]) -> list[Row]:
 
 
 def same_weights(a: nn.Module, b: nn.Module) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    return all(
+        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
 
 
 SETTINGS = RunSettings(batch_size=8, epochs=3, dropout=0.3, schedule="cosine", augmentation="crop_flip")
@@ -99,7 +111,7 @@ def test_another_seed_gives_other_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop_after", [1, 3, 6, 9, 13, 20])
 def test_a_run_stopped_anywhere_ends_as_one_never_stopped(tmp_path: Path, stop_after: int) -> None:
     whole, expected = run(tmp_path / "whole.pt", SETTINGS)
-    with pytest.raises(loop.Terminated):
+    with pytest.raises(loop.TerminatedError):
         run(tmp_path / "cut.pt", SETTINGS, stop_after=stop_after)
     resumed, rows = run(tmp_path / "cut.pt", SETTINGS)
     assert timeless(rows) == timeless(expected)
@@ -115,7 +127,7 @@ def test_a_pass_of_one_image_more_than_whole_batches_trains(tmp_path: Path) -> N
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path: Path) -> None:
     settings = RunSettings(batch_size=8, epochs=2, lr=1e30, optimizer="sgd")
-    with pytest.raises(loop.Diverged) as caught:
+    with pytest.raises(loop.DivergedError) as caught:
         run(tmp_path / "a.pt", settings)
     assert 1 <= caught.value.step <= 10
     assert not (tmp_path / "a.pt").exists()

@@ -21,12 +21,16 @@ def test_every_spelling_of_a_number_is_the_same_number_and_the_same_text(text: o
     assert format_number(parse_number(text)) == "1e-4"
 
 
-@pytest.mark.parametrize("value", [1e-3, 2.5e-4, 0.1, 0.2, 1 / 3, 256.0, 5e-324, 1.7e308, 123456789.5, -0.25, 0.0])
+@pytest.mark.parametrize(
+    "value", [1e-3, 2.5e-4, 0.1, 0.2, 1 / 3, 256.0, 5e-324, 1.7e308, 123456789.5, -0.25, 0.0]
+)
 def test_the_text_of_a_number_reads_back_as_the_very_same_number(value: float) -> None:
     assert parse_number(format_number(value)) == value
 
 
-@pytest.mark.parametrize("junk", ["1e--4", "", "abc", "1_000", "nan", "inf", True, None, [1], math.nan, "1e999"])
+@pytest.mark.parametrize(
+    "junk", ["1e--4", "", "abc", "1_000", "nan", "inf", True, None, [1], math.nan, "1e999"]
+)
 def test_junk_is_no_number(junk: object) -> None:
     with pytest.raises(ValueError, match=r"not a|too large"):
         parse_number(junk)
@@ -34,7 +38,13 @@ def test_junk_is_no_number(junk: object) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("1/16", Fraction(1, 16)), ("0.10", Fraction(1, 10)), (0.1, Fraction(1, 10)), (1, Fraction(1)), ("1.0", Fraction(1))],
+    [
+        ("1/16", Fraction(1, 16)),
+        ("0.10", Fraction(1, 10)),
+        (0.1, Fraction(1, 10)),
+        (1, Fraction(1)),
+        ("1.0", Fraction(1)),
+    ],
 )
 def test_fractions_are_exact(value: object, expected: Fraction) -> None:
     assert parse_fraction(value) == expected

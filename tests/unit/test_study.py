@@ -101,8 +101,8 @@ def test_names_are_readable_and_never_change() -> None:
 @pytest.mark.parametrize("key", [key for key in RunSettings.model_fields if key not in ("momentum", "init")])
 def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> None:
     other = {
-        "model": "resnet34", "image_size": 64, "fraction": "1/2", "subset_seed": 1, "seed": 1, "optimizer": "sgd", "lr": 0.5,
-        "weight_decay": 0.1, "batch_size": 8, "epochs": 2, "steps": 7, "schedule": "cosine", "dropout": 0.2,
+        "model": "resnet34", "image_size": 64, "fraction": "1/2", "subset_seed": 1, "seed": 1, "optimizer": "sgd",
+        "lr": 0.5, "weight_decay": 0.1, "batch_size": 8, "epochs": 2, "steps": 7, "schedule": "cosine", "dropout": 0.2,
         "label_smoothing": 0.1, "augmentation": "flip", "stem": "cifar", "validation": "1/5",
     }[key]  # fmt: skip
     spec = write(tmp_path, "dataset: digits\n")
@@ -120,20 +120,28 @@ def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> Non
         ("dataset: digits\nrecipe: {model: resnet19}\n", ["resnet19", "'resnet18'"]),
         ("dataset: digits\nrecipe: {init: imagenet1k_v1}\n", ["imagenet1k_v1", "'IMAGENET1K_V1'"]),
         ("dataset: digits\nrecipe: {fraction: 0}\n", ["mine.yaml", "fraction", "0", "greater than 0"]),
-        ("dataset: digits\nrecipe: {fraction: 3/2}\n", ["mine.yaml", "fraction", "3/2", "less than or equal to 1"]),
+        (
+            "dataset: digits\nrecipe: {fraction: 3/2}\n",
+            ["mine.yaml", "fraction", "3/2", "less than or equal to 1"],
+        ),
         ("dataset: digits\nrecipe: {batch_size: 0}\n", ["mine.yaml", "batch_size", "0"]),
         ("dataset: digits\nrecipe: {batch_size: 1}\n", ["batch_size 1", "2 or more"]),
         ("dataset: digits\nrecipe: {model: []}\n", ["mine.yaml", "model", "at least one"]),
         ("dataset: digits\nrecipe: {optimizer: adm}\n", ["mine.yaml", "optimizer", "'adm'", "adam"]),
         ("dataset: digits\nrecipe: {lr: 1, lr: 2}\n", ["mine.yaml", "'lr'", "twice"]),
-        ("dataset: digits\nskip_impossible: perhaps\n", ["mine.yaml", "skip_impossible", "neither true nor false"]),
+        (
+            "dataset: digits\nskip_impossible: perhaps\n",
+            ["mine.yaml", "skip_impossible", "neither true nor false"],
+        ),
         ("[1, 2]\n", ["mine.yaml", "mapping"]),
         ("dataset: {source: digits\n", ["mine.yaml", "not valid YAML"]),
         ("recipe: {}\n", ["mine.yaml", "dataset", "needed"]),
         ("dataset: digits\nrecipe: {steps: 3, epochs: 5}\n", ["steps", "3", "5"]),
     ],
 )
-def test_bad_input_gets_one_line_that_names_key_value_and_what_to_do(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_bad_input_gets_one_line_that_names_key_value_and_what_to_do(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
     with pytest.raises(UserError) as caught:
         plan_runs(load_study(write(tmp_path, text)))
     message = str(caught.value)

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,9 @@ class Project:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *command: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.root,
@@ -44,19 +45,28 @@ class Project:
         """Return the jobs that a dry run lists, counted by rule."""
         shown = self.snakemake("-n", *arguments)
         rows = [line.split() for line in (shown.stdout + shown.stderr).splitlines()]
-        return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"}
+        return {
+            row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"
+        }
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of the project in a folder whose name has a blank and a quote."""
     root = tmp_path_factory.mktemp("home") / "my user's dir"
     root.mkdir()
     for part in PARTS:
         if (PROJECT / part).is_dir():
-            shutil.copytree(PROJECT / part, root / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(
+                PROJECT / part, root / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
         else:
             shutil.copy2(PROJECT / part, root / part)
-    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(root / "cache")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(root / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "XDG_CACHE_HOME": str(root / "cache"),
+    }
     environment.pop("SNAKEMAKE_PROFILE", None)
-    yield Project(root, environment)
+    return Project(root, environment)

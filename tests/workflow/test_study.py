@@ -82,9 +82,14 @@ def test_report_needs_no_cores(finished: Project) -> None:
 
 @pytest.mark.parametrize(
     ("file", "allowed"),
-    [("templates/report.html.j2", {"render"}), ("src/scalestudy/analysis/words.py", {"analyse", "figures", "figure", "render"})],
+    [
+        ("templates/report.html.j2", {"render"}),
+        ("src/scalestudy/analysis/words.py", {"analyse", "figures", "figure", "render"}),
+    ],
 )
-def test_editing_what_only_the_report_needs_trains_nothing(finished: Project, file: str, allowed: set[str]) -> None:
+def test_editing_what_only_the_report_needs_trains_nothing(
+    finished: Project, file: str, allowed: set[str]
+) -> None:
     path = finished.root / file
     before = path.stat()
     os.utime(path)
@@ -100,7 +105,10 @@ def test_changing_one_experiment_trains_only_its_new_runs(finished: Project) -> 
     path = finished.root / "my studies" / "tiny.yaml"
     before, text = path.stat(), path.read_text(encoding="utf-8")
     try:
-        path.write_text(text + "  slow:\n    grid: {lr: [1e-3, 1e-4]}\n    overrides: {fraction: 1/16}\n", encoding="utf-8")
+        path.write_text(
+            text + "  slow:\n    grid: {lr: [1e-3, 1e-4]}\n    overrides: {fraction: 1/16}\n",
+            encoding="utf-8",
+        )
         assert finished.planned_jobs(*ARGUMENTS)["train"] == 1
         path.write_text(text.replace("epochs: 2", "epochs: 3"), encoding="utf-8")
         assert finished.planned_jobs(*ARGUMENTS)["train"] == RUNS
@@ -117,7 +125,9 @@ def test_a_number_means_the_same_from_the_command_line_and_the_file(finished: Pr
     (root / "copy").mkdir(exist_ok=True)
     (root / "copy/tiny.yaml").write_text(STUDY.replace("lr: 1e-3", f"lr: {value}"), encoding="utf-8")
     finished.scalestudy("write-study", "copy/tiny.yaml", "--output", "from_file.json")
-    finished.scalestudy("write-study", "my studies/tiny.yaml", "--config", f"lr={value}", "--output", "from_flag.json")
+    finished.scalestudy(
+        "write-study", "my studies/tiny.yaml", "--config", f"lr={value}", "--output", "from_flag.json"
+    )
     assert (root / "from_file.json").read_text() == (root / "from_flag.json").read_text()
     trains = finished.planned_jobs(*ARGUMENTS, f"lr={value}")["train"]
     assert trains == RUNS
@@ -145,8 +155,14 @@ def test_bad_input_is_one_line_and_a_failure_before_anything_is_written(
     assert failed.returncode != 0
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("error: ")]
     assert all(word in line for word in words)
-    assert [path for path in sorted(finished.root.rglob("*")) if path not in before and ".snakemake" not in str(path)] == []
-    spec, extra = ("quickstrat", []) if config.startswith("study=") else ("my studies/tiny.yaml", ["--config", config])
+    assert [
+        path
+        for path in sorted(finished.root.rglob("*"))
+        if path not in before and ".snakemake" not in str(path)
+    ] == []
+    spec, extra = (
+        ("quickstrat", []) if config.startswith("study=") else ("my studies/tiny.yaml", ["--config", config])
+    )
     by_hand = finished.scalestudy("check", spec, *extra, check=False)
     assert by_hand.returncode == 2
     assert by_hand.stderr.strip() == line
@@ -156,7 +172,11 @@ def test_snakemakes_own_report_has_captions_and_categories(finished: Project) ->
     finished.snakemake("--report", "study.zip", *ARGUMENTS)
     with zipfile.ZipFile(finished.root / "study.zip") as archive:
         names = archive.namelist()
-        content = "".join(archive.read(name).decode("utf-8", "replace") for name in names if name.endswith((".html", ".js", ".json")))
+        content = "".join(
+            archive.read(name).decode("utf-8", "replace")
+            for name in names
+            if name.endswith((".html", ".js", ".json"))
+        )
     assert any(name.endswith(".svg") for name in names)
     assert any(name.endswith(".csv") for name in names)
     for word in ("Key figures", "Tables"):
@@ -184,7 +204,12 @@ def test_a_failed_run_leaves_a_report_of_the_others(finished: Project) -> None:
 def test_a_second_snakemake_is_refused_and_a_killed_one_leaves_no_lock(finished: Project) -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *ARGUMENTS, "epochs=40"]
     first = subprocess.Popen(
-        command, cwd=finished.root, env=finished.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=finished.root,
+        env=finished.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         wait_for(lambda: running(finished.root / "results/tiny/runs"), 60)
@@ -196,12 +221,16 @@ def test_a_second_snakemake_is_refused_and_a_killed_one_leaves_no_lock(finished:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     again = finished.snakemake("--cores", "2", *ARGUMENTS)
-    assert f"{RUNS} of {RUNS} runs" in text_of((finished.root / "report/tiny/report.html").read_text(encoding="utf-8"))
+    assert f"{RUNS} of {RUNS} runs" in text_of(
+        (finished.root / "report/tiny/report.html").read_text(encoding="utf-8")
+    )
     assert "lock" not in again.stderr.lower()
 
 
 def running(runs: Path) -> bool:
-    return any('"state": "running"' in path.read_text(encoding="utf-8") for path in runs.glob("*/status.json"))
+    return any(
+        '"state": "running"' in path.read_text(encoding="utf-8") for path in runs.glob("*/status.json")
+    )
 
 
 def wait_for(true: object, seconds: float) -> None:

@@ -16,13 +16,18 @@ from scalestudy.study.dataset import SOURCES
 from scalestudy.study.runs import RunSettings, check_settings
 
 Data = Annotated[
-    str, typer.Option(help=f"Folder of a prepared dataset, or a source by its name ({', '.join(SOURCES[:-1])}).")
+    str,
+    typer.Option(help=f"Folder of a prepared dataset, or a source by its name ({', '.join(SOURCES[:-1])})."),
 ]
 Weights = Annotated[Path | None, typer.Option(help="File of the initial weights; not for init none.")]
-Output = Annotated[Path | None, typer.Option(help="Folder of the run; results/by-hand/runs/<run> if left out.")]
+Output = Annotated[
+    Path | None, typer.Option(help="Folder of the run; results/by-hand/runs/<run> if left out.")
+]
 Normalization = Annotated[Literal["imagenet", "dataset"], typer.Option(help="Input statistics.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")]
-Precision = Annotated[Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")]
+Precision = Annotated[
+    Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
@@ -36,9 +41,13 @@ def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**values: Any) -> None:
         given = {key: values.pop(key) for key in RunSettings.model_fields}
         try:
-            settings = RunSettings.model_validate({key: value for key, value in given.items() if value is not None})
+            settings = RunSettings.model_validate(
+                {key: value for key, value in given.items() if value is not None}
+            )
         except ValidationError as error:
-            raise UserError("; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))) from None
+            raise UserError(
+                "; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))
+            ) from None
         check_settings(settings)
         command(settings=settings.canonical(), **values)
 
@@ -76,7 +85,9 @@ def train(
 ) -> None:
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
     if (settings.init == "none") != (weights is None):
-        raise UserError(f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one")
+        raise UserError(
+            f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one"
+        )
     folder = _dataset(data, settings, device)
     source = None if weights is None else (weights.stem if weights.stem != "weights" else weights.parent.name)
     name = names.run_name(settings, folder.name, source, normalization)
@@ -99,7 +110,9 @@ def train(
 def pretrain(
     *,
     settings: RunSettings,
-    output: Annotated[Path, typer.Option(help="Folder for weights.pth, weights.json and the training's files.")],
+    output: Annotated[
+        Path, typer.Option(help="Folder for weights.pth, weights.json and the training's files.")
+    ],
     task: Annotated[Literal["labels", "rotation"], typer.Option(help="What to learn.")] = "labels",
     data: Data = "glyphs",
     normalization: Normalization = "imagenet",
@@ -167,7 +180,9 @@ def _dataset(data: str, settings: RunSettings, device: str) -> Path:
     if data not in SOURCES:
         if (folder / "dataset.json").is_file():
             return folder
-        raise UserError(f"--data {data}: no prepared dataset there (dataset.json); `scalestudy prepare` makes one")
+        raise UserError(
+            f"--data {data}: no prepared dataset there (dataset.json); `scalestudy prepare` makes one"
+        )
     from scalestudy.data.prepare import prepare_dataset
     from scalestudy.study.dataset import DatasetSettings
 

@@ -45,7 +45,9 @@ def run_status(folder: Path) -> RunStatus:
         # Snakemake deletes the outputs of a job that it starts again.
         return RunStatus(folder.name, state if (folder / "run.json").exists() else "waiting", facts)
     if state == "running" and process_is_gone(facts):
-        return RunStatus(folder.name, "failed", {**facts, "reason": "its process ended without a word (killed?)"})
+        return RunStatus(
+            folder.name, "failed", {**facts, "reason": "its process ended without a word (killed?)"}
+        )
     return RunStatus(folder.name, state, facts)
 
 

@@ -17,7 +17,12 @@ def train_command(study: "Study", run: Run) -> str:
 
     Device and threads are the rule's to add: a change of them is no reason to train again.
     """
-    arguments = [*settings_flags(run.settings), *_data_flags(study, run), "--output", paths.run_folder(study.name, run.name)]
+    arguments = [
+        *settings_flags(run.settings),
+        *_data_flags(study, run),
+        "--output",
+        paths.run_folder(study.name, run.name),
+    ]
     if run.weights is not None:
         arguments += ["--weights", paths.weights_file(run.weights.name)]
     if study.save_weights:
@@ -29,13 +34,24 @@ def pretrain_command(study: "Study", upstream: Run) -> str:
     """Return the arguments of `scalestudy pretrain` for an upstream stage, as `train_command` does for a run."""
     output = paths.weights_file(upstream.name).parent
     return _join(
-        [*settings_flags(upstream.settings), *_data_flags(study, upstream), "--task", upstream.task, "--output", output]
+        [
+            *settings_flags(upstream.settings),
+            *_data_flags(study, upstream),
+            "--task",
+            upstream.task,
+            "--output",
+            output,
+        ]
     )
 
 
 def fetch_command(source: Source) -> str:
     """Return the arguments of `scalestudy fetch-weights` for a download or a checkpoint file."""
-    origin = ["--url", source.url] if source.kind == "download" else ["--file", source.path, "--sha256", source.sha256]
+    origin = (
+        ["--url", source.url]
+        if source.kind == "download"
+        else ["--file", source.path, "--sha256", source.sha256]
+    )
     return _join([*origin, "--output", paths.weights_file(source.name).parent])
 
 

@@ -107,7 +107,9 @@ def guessed_speed(settings: RunSettings) -> Speed:
 
 def _gmacs(settings: RunSettings) -> float:
     cost = COSTS[settings.model]
-    stem = 16 if settings.stem == "cifar" else 1  # no stride and no pooling at first: maps of four times the side
+    stem = (
+        16 if settings.stem == "cifar" else 1
+    )  # no stride and no pooling at first: maps of four times the side
     return cost.gmacs * (settings.image_size / cost.image_size) ** 2 * stem
 
 
@@ -132,7 +134,9 @@ class Speeds:
 
     def save(self) -> None:
         """Keep the speeds for later plans on this machine."""
-        write_json(speeds_file(), {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())})
+        write_json(
+            speeds_file(), {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())}
+        )
 
     def with_finished(self, folders: Iterable[Path]) -> "Speeds":
         """Return these speeds with those of finished runs in their place (the median of each kind)."""

@@ -28,7 +28,10 @@ class Forecast:
         """Keep the forecast beside the study's results, unless one for these runs is there: the first counts."""
         kept = read_forecast(study)
         if kept is None or kept.seconds.keys() != self.seconds.keys():
-            write_json(_file(study), {"workers": self.workers, "seconds": self.seconds, "total": round(self.total, 1)})
+            write_json(
+                _file(study),
+                {"workers": self.workers, "seconds": self.seconds, "total": round(self.total, 1)},
+            )
 
     def seconds_left(self, statuses: Sequence[RunStatus]) -> float:
         """Return the seconds until all these runs have ended.

@@ -15,7 +15,7 @@ from scalestudy.study.config import find_study, load_study
 from scalestudy.study.estimate import Estimate, Speeds, dataset_sizes, estimate
 from scalestudy.study.forecast import Forecast
 from scalestudy.study.record import study_record
-from scalestudy.study.runs import Run, plan_runs
+from scalestudy.study.runs import plan_runs
 
 
 class Plan:
@@ -33,7 +33,14 @@ class Plan:
         self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
         self.threads = self.study.compute.threads
         self.arguments = shlex.join(
-            [spec, *(part for key, value in overrides.items() for part in ("--config", f"{key}={json.dumps(value)}"))]
+            [
+                spec,
+                *(
+                    part
+                    for key, value in overrides.items()
+                    for part in ("--config", f"{key}={json.dumps(value)}")
+                ),
+            ]
         )
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
@@ -110,15 +117,15 @@ class Plan:
         Forecast(seconds, workers).write(self.name)
 
     def priority(self, name: str) -> int:
-        """Return a job's priority: its estimated seconds, so that the longest start first and no core idles at the end."""
+        """Return a job's priority, its estimated seconds: the longest start first, and no core idles at the end."""
         return max(1, round(self.estimate(name).seconds or 0))
 
     def memory_mb(self, name: str, attempt: int) -> int:
-        """Return the memory to ask a scheduler for, in MiB: a quarter above the estimate, half as much again each retry."""
+        """Return the memory to ask a scheduler for, in MiB: the estimate, a quarter more, half more each retry."""
         return math.ceil(self.estimate(name).memory_mb * 1.25 * (1 + 0.5 * (attempt - 1)))
 
     def minutes(self, name: str, attempt: int) -> int:
-        """Return the time to ask a scheduler for, in minutes: thrice the estimate, at least 15, more with each retry."""
+        """Return the time to ask a scheduler for, in minutes: thrice the estimate, at least 15, more each retry."""
         seconds = self.estimate(name).seconds
         return math.ceil(max(15.0, 3 * seconds / 60 if seconds else 240.0) * attempt)
 

@@ -100,7 +100,9 @@ def _weights(study: Study, name: str, runs: list[Run]) -> dict[str, Any] | None:
             "dataset": upstream.dataset,
             "dataset_title": dataset_title(upstream.dataset_settings),
             "settings": settings.model_dump(mode="json"),
-            "runs": sorted({str(run.weights.name) for run in runs if run.settings.init == name and run.weights}),
+            "runs": sorted(
+                {str(run.weights.name) for run in runs if run.settings.init == name and run.weights}
+            ),
         },
     }
 
@@ -146,5 +148,3 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> Any:
     return format_fraction(value) if isinstance(value, Fraction) else value
-
-

@@ -264,5 +264,7 @@ def _check_names(runs: list[Run]) -> None:
     seen: dict[str, Run] = {}
     for run in runs:
         if run.name in seen:
-            raise UserError(f"two different runs would share the name {run.name}; change a seed of one of them")
+            raise UserError(
+                f"two different runs would share the name {run.name}; change a seed of one of them"
+            )
         seen[run.name] = run

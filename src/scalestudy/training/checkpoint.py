@@ -39,7 +39,9 @@ def load_checkpoint(
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["fingerprint"]
     except Exception as error:  # a broken file makes the unpickler raise almost anything
-        _set_aside(path, f"cannot be read ({str(error).splitlines()[0][:100] if str(error) else error!r})", warn)
+        _set_aside(
+            path, f"cannot be read ({str(error).splitlines()[0][:100] if str(error) else error!r})", warn
+        )
         return None
     if saved != fingerprint:
         differs = ", ".join(key for key in fingerprint if saved.get(key) != fingerprint[key])

@@ -14,7 +14,6 @@ from scalestudy.study.budget import batches_per_epoch
 from scalestudy.study.runs import RunSettings
 from scalestudy.training.recipe import stream_seed
 
-
 ROTATIONS = ("0 degrees", "90 degrees", "180 degrees", "270 degrees")
 
 
@@ -39,7 +38,9 @@ class Examples:
         self.labels = torch.from_numpy(np.asarray(labels)[indices])
         self.images = images
         self.resident = (
-            torch.from_numpy(np.ascontiguousarray(images[indices])).to(device) if device.type == "cuda" else None
+            torch.from_numpy(np.ascontiguousarray(images[indices])).to(device)
+            if device.type == "cuda"
+            else None
         )
         if self.resident is not None:
             self.labels = self.labels.to(device)

@@ -23,7 +23,7 @@ from scalestudy.training.checkpoint import Fingerprint
 
 @contextmanager
 def run_lock(run_folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the run in `run_folder` while the block runs; wait for another process that trains it. Ends with its process."""
+    """Hold the run in `run_folder` while the block runs, or this process lives; wait for one that trains it."""
     path = checkpoint_file(run_folder).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

@@ -42,7 +42,7 @@ from scalestudy.training.device import (
 )
 from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
-from scalestudy.training.loop import Diverged, Terminated, Training, fit
+from scalestudy.training.loop import DivergedError, TerminatedError, Training, fit
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision
@@ -77,13 +77,15 @@ def run_job(job: Job) -> int:
     unexpected errors are recorded there and raised again; a file that cannot be written or read is a UserError.
     """
     settings = job.settings
-    progress = RunProgress(settings.epochs if settings.steps is None else min(settings.epochs, settings.steps))
+    progress = RunProgress(
+        settings.epochs if settings.steps is None else min(settings.epochs, settings.steps)
+    )
     status = Status(job.output / "status.json", progress.epochs)
     try:
         with progress, StopSignals() as stop, run_lock(job.output, progress.say):
             status.write(_train(job, progress, status, stop))
         return 0
-    except Terminated as error:
+    except TerminatedError as error:
         status.failed("terminated", f"{error}; the next start goes on from there")
         progress.say(f"{error}; saved, the next start goes on from there")
         return 128 + signal.SIGTERM
@@ -112,7 +114,9 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         precision = choose_precision(job.precision, device)
         threads = set_threads(job.threads)
         keep_freed_memory()
-        progress.say(f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)")
+        progress.say(
+            f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)"
+        )
         store = Store.open(job.data)
         fingerprint = _fingerprint(job, store, device, precision, threads)
         files = (*RUN_FILES, "weights.pth") if job.save_weights else RUN_FILES
@@ -133,9 +137,17 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
         try:
             logits, labels = fit(
-                training, splits, job.settings, normalize, checkpoint, fingerprint, progress, stop.asked, status.epoch_done
+                training,
+                splits,
+                job.settings,
+                normalize,
+                checkpoint,
+                fingerprint,
+                progress,
+                stop.asked,
+                status.epoch_done,
             )
-        except Diverged as error:
+        except DivergedError as error:
             diverged = {"epoch": error.epoch, "step": error.step}
             progress.say(f"diverged: {error}; the run stops here")
         record = {
@@ -202,7 +214,9 @@ def _facts(job: Job, store: Store, splits: Splits, model: nn.Module) -> dict[str
             "sha256": indices_sha256(splits.train.indices),
             "counts": np.bincount(labels, minlength=len(store.info["classes"])).tolist(),
         },
-        "dataset": {key: store.info[key] for key in ("name", "sha256", "classes", "train_images", "test_images")},
+        "dataset": {
+            key: store.info[key] for key in ("name", "sha256", "classes", "train_images", "test_images")
+        },
         "weights": weights,
         "model": {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -226,7 +240,12 @@ def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, t
         store.info["sha256"],
         weights and weights["sha256"],
     ]
-    return {"settings": short_hash(content), "device": device.type, "precision": precision, "threads": str(threads)}
+    return {
+        "settings": short_hash(content),
+        "device": device.type,
+        "precision": precision,
+        "threads": str(threads),
+    }
 
 
 def _budget_note(facts: Mapping[str, Any], settings: RunSettings) -> str:
@@ -292,7 +311,7 @@ class Status:
 
 
 class StopSignals:
-    """SIGTERM and SIGINT, in a context: they raise Terminated at once, wherever the job waits or loads.
+    """SIGTERM and SIGINT, in a context: they raise TerminatedError at once, wherever the job waits or loads.
 
     From `defer` on they are a question that the loop asks, which then saves. A second signal ends the process.
     """
@@ -322,7 +341,7 @@ class StopSignals:
         signal.signal(number, signal.SIG_DFL)
         self._received = True
         if not self._deferred:
-            raise Terminated("stopped by a signal before the first step")
+            raise TerminatedError("stopped by a signal before the first step")
 
 
 def _out_of_memory(error: Exception) -> torch.device | None:

@@ -26,19 +26,23 @@ from scalestudy.training.recipe import augment, make_optimizer, make_schedule, s
 
 EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
-EXPLODED_LOSS = 1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
+EXPLODED_LOSS = (
+    1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
+)
 GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """The loss is no longer a finite number, or so large that it might as well be."""
 
     def __init__(self, epoch: int, step: int) -> None:
-        super().__init__(f"the loss is not finite, or above {EXPLODED_LOSS:,.0f}, in epoch {epoch}, step {step}")
+        super().__init__(
+            f"the loss is not finite, or above {EXPLODED_LOSS:,.0f}, in epoch {epoch}, step {step}"
+        )
         self.epoch, self.step = epoch, step
 
 
-class Terminated(Exception):
+class TerminatedError(Exception):
     """A signal asked the run to stop; its state is saved."""
 
 
@@ -100,7 +104,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.lr = self.schedule.get_last_lr()[0]
+        self.lr = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
         self.step += 1
         return loss.detach(), logits.detach()
@@ -119,23 +123,34 @@ def fit(
 ) -> tuple[Tensor, Tensor]:
     """Train to the end and measure after each epoch; return the test set's logits, float32 [M, C], and labels.
 
-    Goes on from `checkpoint` where it holds this run. Raises Diverged, or Terminated after saving when `stop_asked`.
+    Goes on from `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when
+    `stop_asked`.
     """
     boundaries = step_boundaries(settings, len(splits.train))
     if state := load_checkpoint(checkpoint, fingerprint, progress.say):
         training.restore(state)
-        progress.say(f"resuming from epoch {len(training.rows)} (step {training.step:,} of {boundaries[-1]:,})")
+        progress.say(
+            f"resuming from epoch {len(training.rows)} (step {training.step:,} of {boundaries[-1]:,})"
+        )
     batches = shuffled_batches(len(splits.train), settings.batch_size, settings.seed, training.step)
     progress.start(training.step, boundaries[-1])
     saved = time.monotonic()
     try:
         for epoch in range(len(training.rows) + 1, len(boundaries) + 1):
             row = train_epoch(
-                training, epoch, boundaries[epoch - 1], batches, splits.train, settings, normalize, progress, stop_asked
+                training,
+                epoch,
+                boundaries[epoch - 1],
+                batches,
+                splits.train,
+                settings,
+                normalize,
+                progress,
+                stop_asked,
             )
             measured, logits, labels = measure(training, splits, normalize, stop_asked)
             if not all(math.isfinite(value) for value in measured.values()):
-                raise Diverged(epoch, training.step)
+                raise DivergedError(epoch, training.step)
             speed = {name: row.pop(name) for name in ("seconds", "images_per_second")}
             training.rows.append({**row, **measured, **speed})
             progress.epoch_done(training.rows[-1], training.step)
@@ -143,7 +158,7 @@ def fit(
             if epoch < len(boundaries) and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 training.save(checkpoint, fingerprint)
                 saved = time.monotonic()
-    except Terminated:
+    except TerminatedError:
         training.save(checkpoint, fingerprint)
         raise
     return logits, labels
@@ -179,7 +194,7 @@ def train_epoch(
             accuracy = (logits.argmax(1) == labels).float().mean().item()
             progress.batch(loss.item(), accuracy, seen / (time.perf_counter() - began))
         if stop_asked():
-            raise Terminated(f"stopped by a signal in epoch {epoch}, step {training.step}")
+            raise TerminatedError(f"stopped by a signal in epoch {epoch}, step {training.step}")
     seconds = time.perf_counter() - began
     return {
         "epoch": epoch,
@@ -193,7 +208,7 @@ def train_epoch(
 def _raise_if_diverged(losses: list[Tensor], epoch: int, step: int) -> None:
     sane = torch.stack(losses) <= EXPLODED_LOSS  # false for nan, too
     if not bool(sane.all()):
-        raise Diverged(epoch, step - len(losses) + 1 + int((~sane).int().argmax()))
+        raise DivergedError(epoch, step - len(losses) + 1 + int((~sane).int().argmax()))
 
 
 def measure(
@@ -220,13 +235,13 @@ def predict(
 ) -> tuple[Tensor, Tensor]:
     """Return the logits, float32 [N, C], and labels, int64 [N], of all examples in order, on the CPU."""
     logits, labels = [], []
-    for positions in torch.arange(len(examples)).split(EVALUATION_BATCH):
+    for positions in torch.split(torch.arange(len(examples)), EVALUATION_BATCH):
         images, batch_labels = examples.batch(positions)
         with autocast_context(examples.device, precision):
             logits.append(model(normalize(images)).float())
         labels.append(batch_labels)
         if stop_asked():
-            raise Terminated("stopped by a signal while measuring")
+            raise TerminatedError("stopped by a signal while measuring")
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 

@@ -25,7 +25,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: RunSettings) ->
             weight_decay=settings.weight_decay,
             fused=True,
         )
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
 
 
