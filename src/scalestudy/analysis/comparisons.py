@@ -132,7 +132,9 @@ def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Seq
     found = paired_t(x, y) if method == "paired_t" else welch_t(x, y)
     if found is None:
         difference = math.fsum(y) / len(y) - math.fsum(x) / len(x)
-        reason = f"the same in all {len(a)} seeds, so without spread there is no test"
+        reason = f"the difference is the same in all {n} seeds, so without spread there is no test"
+        if method == "welch_t":
+            reason = "neither side varies over its seeds, so without spread there is no test"
         return Comparison(difference, None, None, "none", n, names, reason=reason)
     return Comparison(*found, method, n, names)
 
@@ -159,24 +161,22 @@ class Differences:
         self.by_id: dict[str, dict[str, Any]] = {}
 
     def compare(self, pairs: Sequence[tuple[Cell, Cell]]) -> list[str | None]:
-        """Comparison b against a for each pair (a, b) as one family, and return the ids of the differences.
+        """Compare b with a for each pair (a, b) as one family, and return the ids of the differences.
 
         None stands where a cell has no result. P-values are adjusted (Holm) for the number of tests in the
-        family.
+        family, in which a pair that is asked for twice is tested once.
         """
-        tests = [compare_cells(self.data, a, b) for a, b in pairs]
-        tested = [test.p for test in tests if test is not None and test.p is not None]
+        tests = {(a.id, b.id): compare_cells(self.data, a, b) for a, b in pairs}
+        tested = [test.p for test in tests.values() if test is not None and test.p is not None]
         adjusted = iter(holm(tested))
-        ids: list[str | None] = []
-        for (a, b), test in zip(pairs, tests, strict=True):
-            if test is None:
-                ids.append(None)
-                continue
-            name = f"d{len(self.by_id) + 1}"
-            p_holm = next(adjusted) if test.p is not None else None
-            self.by_id[name] = difference_json(name, a.id, b.id, test, p_holm, len(tested))
-            ids.append(name)
-        return ids
+        ids: dict[tuple[str, str], str | None] = dict.fromkeys(tests)
+        for (a, b), test in tests.items():
+            if test is not None:
+                name = f"d{len(self.by_id) + 1}"
+                p_holm = next(adjusted) if test.p is not None else None
+                self.by_id[name] = difference_json(name, a, b, test, p_holm, len(tested))
+                ids[a, b] = name
+        return [ids[a.id, b.id] for a, b in pairs]
 
     def get(self, name: str | None) -> dict[str, Any] | None:
         """Return a difference by its id."""
@@ -223,6 +223,12 @@ def method_text(test: Comparison) -> str:
         "mcnemar": "exact McNemar test on single runs: test-sampling error only",
         "none": test.reason,
     }[test.method]
+
+
+def noise_note(differences: Sequence[dict[str, Any]]) -> str:
+    """Return the label that verdicts on single runs carry wherever they stand: their test's kind of noise."""
+    single = any(each["method"] == "mcnemar" for each in differences)
+    return " (single runs: test-sampling error only)" if single else ""
 
 
 def difference_text(test: Comparison, verdict: str, family: int) -> str:

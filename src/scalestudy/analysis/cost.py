@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scalestudy.analysis.cells import Cell, Grid, describe_cell
-from scalestudy.analysis.labels import Labels
+from scalestudy.analysis.labels import Labels, share_of_data
 from scalestudy.analysis.load import StudyData
 from scalestudy.analysis.words import counted, percent
 
@@ -84,13 +84,13 @@ def _headline(cells: Sequence[Cell], front: Sequence[int], labels: Labels) -> st
     low, high = cheap.mean("train_seconds") or 0.0, dear.mean("train_seconds") or 0.0
     if cheap is dear:
         return (
-            f"{labels.series(cheap.model, cheap.init)} on {cheap.fraction} is both the fastest and the most "
-            f"accurate: {percent(cheap.accuracy or 0.0)} after {seconds_text(low)} of training."
+            f"{labels.series(cheap.model, cheap.init)} on {share_of_data(cheap.fraction)} is both the fastest and the "
+            f"most accurate: {percent(cheap.accuracy or 0.0)} after {seconds_text(low)} of training."
         )
     return (
-        f"The fastest cell, {labels.series(cheap.model, cheap.init)} on {cheap.fraction}, reaches "
+        f"The fastest cell, {labels.series(cheap.model, cheap.init)} on {share_of_data(cheap.fraction)}, reaches "
         f"{percent(cheap.accuracy or 0.0)} in {seconds_text(low)}; the most accurate, "
-        f"{labels.series(dear.model, dear.init)} on {dear.fraction}, {percent(dear.accuracy or 0.0)} in "
+        f"{labels.series(dear.model, dear.init)} on {share_of_data(dear.fraction)}, {percent(dear.accuracy or 0.0)} in "
         f"{seconds_text(high)}; {counted(len(front), 'cell')} of {len(cells)} are not beaten at their price."
     )
 

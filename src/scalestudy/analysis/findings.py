@@ -1,7 +1,6 @@
 """Assembles findings.json: everything that the report says, computed from a collected study."""
 
 import json
-import math
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ from scalestudy.analysis.calibration import (
 )
 from scalestudy.analysis.cells import Cell, Grid, cell_json, make_grid
 from scalestudy.analysis.claims import make_claims
-from scalestudy.analysis.comparisons import Differences
+from scalestudy.analysis.comparisons import Differences, noise_note
 from scalestudy.analysis.cost import cost
 from scalestudy.analysis.curves import curves_json, mean_curve
 from scalestudy.analysis.hyperparameters import best_result, hyperparameters
@@ -31,7 +30,7 @@ from scalestudy.analysis.scaling import scaling
 from scalestudy.analysis.setup import axes, setup, state, warnings
 from scalestudy.analysis.steps import equal_steps
 from scalestudy.analysis.transfer import transfer
-from scalestudy.analysis.words import percent, points, share_range, signed_points
+from scalestudy.analysis.words import counted, listing, percent, points, share_range, signed_points
 from scalestudy.files import write_text
 
 SCHEMA = 1
@@ -77,7 +76,7 @@ def analyse(study_dir: Path) -> dict[str, Any]:
     groups = {group.id: group for group in grid.groups}
     setup_found = setup(data, grid, labels)
     test_images = _test_images(data, grid)
-    best = best_result(grid, differences, labels)
+    best = best_result(data, grid, differences, labels)
     findings: dict[str, Any] = {
         "schema": SCHEMA,
         "study": data.study["study"],
@@ -207,25 +206,28 @@ def _batch_sizes(grid: Grid, labels: Labels) -> dict[str, Any]:
     if len(sizes) < 2:
         missing = "The study compares no two batch sizes; give an experiment a grid over `batch_size`."
         return {"batch_sizes": sizes, "series": [], "missing": missing, "headline": ""}
-    by_id = {cell.id: cell for cell in grid.cells}
-    means = {
-        size: np.mean(
-            [
-                by_id[point["cell"]].accuracy or 0.0
-                for each in series
-                if each["batch_size"] == size
-                for point in each["points"]
-            ]
-        )
-        for size in sizes
-    }
-    parts = [f"{percent(float(means[size]))} at {size}" for size in sizes]
     return {
         "batch_sizes": sizes,
         "series": series,
         "missing": None,
-        "headline": f"Mean test accuracy over the points of each batch size: {', '.join(parts)}.",
+        "headline": _batch_sizes_headline(grid, series, sizes),
     }
+
+
+def _batch_sizes_headline(grid: Grid, series: list[dict[str, Any]], sizes: list[int]) -> str:
+    """Return the mean of each batch size over the points that every one of them has."""
+    by_id = {cell.id: cell for cell in grid.cells}
+    found: dict[tuple[str, str, str], dict[int, float]] = {}
+    for each in series:
+        for point in each["points"]:
+            where = (each["model"], each["init"], point["fraction"])
+            found.setdefault(where, {})[each["batch_size"]] = by_id[point["cell"]].accuracy or 0.0
+    shared = [values for values in found.values() if len(values) == len(sizes)]
+    if not shared:
+        return f"Test accuracy at batch sizes {listing([str(size) for size in sizes])}; no point has all of them."
+    parts = [f"{percent(float(np.mean([values[size] for values in shared])))} at {size}" for size in sizes]
+    points = counted(len(shared), "point")
+    return f"Mean test accuracy over the {points} that every batch size has: {', '.join(parts)}."
 
 
 def _model_size(grid: Grid, differences: Differences, labels: Labels) -> dict[str, Any]:
@@ -258,7 +260,7 @@ def _model_size(grid: Grid, differences: Differences, labels: Labels) -> dict[st
             if len(grid.models) == 2
             else f"The larger models against {labels.model(grid.models[0])}"
         )
-        headline = f"{what}: higher in {higher}, lower in {lower} of {len(verdicts)} comparisons."
+        headline = f"{what}: higher in {higher}, lower in {lower} of {len(verdicts)} comparisons{noise_note(verdicts)}."
     return {"pairs": found, "family": len(found), "missing": missing, "headline": headline}
 
 
@@ -290,7 +292,7 @@ def _data_size(grid: Grid, differences: Differences) -> dict[str, Any]:
         values = [each["value"] for each in verdicts]
         headline = (
             f"From one training-set size to the next test accuracy changes by {signed_points(min(values))} "
-            f"to {signed_points(max(values))}; higher in {higher} of {len(verdicts)} steps."
+            f"to {signed_points(max(values))}; higher in {higher} of {len(verdicts)} steps{noise_note(verdicts)}."
         )
     return {
         "steps": found,
@@ -390,15 +392,3 @@ def _errors(
         "missing": None,
         "headline": f"{headline}.",
     }
-
-
-def check_finite(value: Any, where: str = "findings") -> None:
-    """Raise ValueError naming the place of a number that is not finite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} is not finite")
-    if isinstance(value, dict):
-        for key, each in value.items():
-            check_finite(each, f"{where}.{key}")
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            check_finite(each, f"{where}[{index}]")

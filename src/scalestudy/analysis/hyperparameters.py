@@ -23,7 +23,7 @@ class Selection:
     text: str
 
 
-def selection(cells: Sequence[Cell]) -> Selection:
+def selection(data: StudyData, cells: Sequence[Cell]) -> Selection:
     """Return the rule of selection: held-out validation images where every result has them, else test.
 
     Always the last epoch, never the best one, because the best test epoch would be chosen on the test set.
@@ -39,10 +39,15 @@ def selection(cells: Sequence[Cell]) -> Selection:
     return Selection(
         "test",
         "test_accuracy",
-        "Settings are selected by their last epoch's accuracy on the test set, as the assignment did, "
-        "because no training images are held out; the best one's test accuracy is therefore slightly "
-        "optimistic.",
+        f"Settings are selected by their last epoch's accuracy on the test set{_as_before(data)}, because no "
+        "training images are held out; the best one's test accuracy is therefore slightly optimistic.",
     )
+
+
+def _as_before(data: StudyData) -> str:
+    """Return `, as the assignment did` where the study's reference numbers are an assignment's."""
+    sources = [f"{each.get('title')} {each.get('source')}" for each in data.study.get("references", [])]
+    return ", as the assignment did" if any("assignment" in each.lower() for each in sources) else ""
 
 
 def hyperparameters(data: StudyData, grid: Grid, differences: Differences, labels: Labels) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def hyperparameters(data: StudyData, grid: Grid, differences: Differences, label
     scientific, nuisance, and fixed hyperparameters"). The best cell of a row is tested against the second
     best, all rows of all tables as one family.
     """
-    rule = selection(grid.cells)
+    rule = selection(data, grid.cells)
     cells = {cell.id: cell for cell in grid.cells}
     tables = _tables(data, grid, labels)
     pairs: list[tuple[Cell, Cell]] = []
@@ -83,7 +88,7 @@ def hyperparameters(data: StudyData, grid: Grid, differences: Differences, label
         "compared": _compared(grid),
         "selection": {"rule": rule.rule, "text": rule.text},
         "caveats": list(dict.fromkeys(caveat for table in tables for caveat in table["caveats"])),
-        "family": len(pairs),
+        "family": len({(a.id, b.id) for a, b in pairs}),
         "missing": missing,
         "headline": _headline(grid, rule, labels),
     }
@@ -327,12 +332,12 @@ def _headline(grid: Grid, rule: Selection, labels: Labels) -> str:
     )
 
 
-def best_result(grid: Grid, differences: Differences, labels: Labels) -> dict[str, Any]:
+def best_result(data: StudyData, grid: Grid, differences: Differences, labels: Labels) -> dict[str, Any]:
     """Return the best cell of the study, how it was selected, and its distance to the runner-up.
 
     The runner-up is the second best cell by the same rule.
     """
-    rule = selection(grid.cells)
+    rule = selection(data, grid.cells)
     ranked = sorted(
         (cell for cell in grid.cells if cell.mean(rule.measure) is not None),
         key=lambda cell: cell.mean(rule.measure) or 0.0,

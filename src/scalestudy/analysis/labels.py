@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from scalestudy.analysis.words import listing, percent
+from scalestudy.analysis.words import percent
 from scalestudy.study.parse import format_number
 
 SETTINGS = {
@@ -81,7 +81,12 @@ class Labels:
 
     def init(self, name: str) -> str:
         """Return `from scratch` or `pretrained on ...`."""
-        return "from scratch" if name == "none" else f"pretrained on {self.weights_title(name)}"
+        if name == "none":
+            return "from scratch"
+        title = self.weights_title(name)
+        if title.lower().startswith("pretrained"):
+            return title[0].lower() + title[1:]
+        return f"pretrained on {title}"
 
     def series(self, model: str, init: str) -> str:
         """Return the name of a curve: model and initial weights."""
@@ -119,10 +124,6 @@ class Labels:
     def describe(self, settings: Mapping[str, Any]) -> str:
         """Return several settings as one phrase: `batch size 32, learning rate 1e-4, dropout 0.2`."""
         return ", ".join(self.value(key, value) for key, value in settings.items())
-
-    def all_of(self, settings: Mapping[str, Any]) -> str:
-        """Return several settings joined for a sentence."""
-        return listing([self.value(key, value) for key, value in settings.items()])
 
 
 def plain(value: Any) -> str:

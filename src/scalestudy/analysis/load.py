@@ -2,6 +2,7 @@
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,7 +16,10 @@ from scalestudy.analysis.calibration import expected_calibration_error
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
 
-TEXT_COLUMNS = ("device", "device_name", "precision", "hostname", "started", "ended")
+TEXT_COLUMNS = (
+    *("device", "device_name", "precision", "hostname", "started", "ended"),
+    *("dataset_sha256", "weights_sha256"),
+)
 Curve = dict[str, list[float]]
 
 
@@ -87,9 +91,13 @@ class StudyData:
                 labels = arrays["labels"].astype(np.int64)
                 predictions = arrays["predictions"].astype(np.int64)
                 probabilities = arrays["probabilities"].astype(np.float32)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
-        if not len(labels) or len(labels) != len(predictions) or len(labels) != len(probabilities):
+        if not len(labels) or not len(labels) == len(predictions) == len(probabilities):
+            return None
+        classes = probabilities.shape[-1]
+        named = np.concatenate([labels, predictions])
+        if named.min() < 0 or named.max() >= classes or not np.isfinite(probabilities).all():
             return None
         return Predictions(labels, predictions, probabilities)
 
@@ -133,22 +141,29 @@ def load_study(folder: Path) -> StudyData:
             f"{folder}: no study.json and results.csv; run `scalestudy collect` for this study first"
         )
     study = read_json(folder / "study.json")
+    runs = _runs(folder / "results.csv", study)
     root = folder.resolve().parent.parent
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
     return StudyData(
         folder=folder,
         study=study,
-        runs=_runs(folder / "results.csv", study),
+        runs=runs,
         curves=_curves(folder / "curves.csv"),
         dataset=read_json(store) if store.is_file() else {},
     )
 
 
 def _runs(path: Path, study: Mapping[str, Any]) -> list[Run]:
+    """Return the runs in the order of the plan; UserError where the table is not of this plan."""
     settings = {planned["run"]: planned["settings"] for planned in study["runs"]}
     runs = []
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        rows = list(csv.DictReader(file))
+        if [row.get("run") for row in rows] != list(settings) or not rows:
+            raise UserError(
+                f"{path}: not the runs of study.json; run `scalestudy collect {study['study']}` again"
+            )
+        for row in rows:
             own = settings[row["run"]]
             runs.append(
                 Run(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from scalestudy.analysis.cells import Cell, Grid
 from scalestudy.analysis.curves import MeanCurve
 from scalestudy.analysis.intervals import CONFIDENCE, t_quantile
-from scalestudy.analysis.labels import Labels
+from scalestudy.analysis.labels import Labels, share_of_data
 from scalestudy.analysis.words import percent, point_range, points, signed_points
 
 Trend = Literal["growing", "shrinking", "flat", "unknown"]
@@ -102,7 +102,7 @@ def _headline(rows: Sequence[dict[str, Any]], grid: Grid, labels: Labels) -> str
     values = [row["gap"] for row in rows]
     growing = sum(row["trend"] == "growing" for row in rows)
     improving = sum(bool(row["improving"]) for row in rows)
-    where = f"{labels.series(largest.model, largest.init)} on {largest.fraction}"
+    where = f"{labels.series(largest.model, largest.init)} on {share_of_data(largest.fraction)}"
     return (
         f"Training accuracy lies {point_range(min(values), max(values))} points above test accuracy, most "
         f"for {where} (train {percent(largest.mean('train_accuracy') or 0.0)}, test "

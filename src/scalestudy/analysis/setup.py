@@ -7,7 +7,7 @@ from typing import Any
 from scalestudy.analysis.cells import Cell, Grid, parameters
 from scalestudy.analysis.labels import Labels, plain
 from scalestudy.analysis.load import Run, StudyData
-from scalestudy.analysis.words import counted, listing, thousands
+from scalestudy.analysis.words import counted, thousands
 
 STATES = ("complete", "diverged", "failed", "missing")
 
@@ -281,6 +281,7 @@ def warnings(data: StudyData, devices: Sequence[Mapping[str, Any]]) -> list[dict
                 "runs": [run.name for run in data.runs if run.complete],
             }
         )
+    found += _mixed_content(data.runs)
     lost = [run.name for run in data.runs if run.complete and data.outcome(run) is None]
     if lost:
         found.append(
@@ -304,6 +305,27 @@ def warnings(data: StudyData, devices: Sequence[Mapping[str, Any]]) -> list[dict
     return found
 
 
-def seeds_text(seeds: Sequence[int]) -> str:
-    """Return the seeds in words."""
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {listing([str(seed) for seed in seeds])}"
+def _mixed_content(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return a warning where runs of equal names of data or weights were made from different content."""
+    found = []
+    for what, column, keys in (
+        ("dataset", "dataset_sha256", ("dataset", "image_size")),
+        ("weights", "weights_sha256", ("init", "model")),
+    ):
+        contents: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+        for run in runs:
+            if run.complete and column in run.text:
+                same = contents.setdefault(tuple(run.settings.get(key) for key in keys), {})
+                same.setdefault(run.text[column], []).append(run.name)
+        for name, versions in contents.items():
+            if len(versions) > 1:
+                rarest = min(versions.values(), key=len)
+                found.append(
+                    {
+                        "id": f"mixed-{what}",
+                        "text": f"Runs were made from {len(versions)} different contents of the {what} "
+                        f"{name[0]}: their results do not compare. Train those of the older content again.",
+                        "runs": rarest,
+                    }
+                )
+    return found

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from scalestudy.analysis.cells import Cell, Grid
-from scalestudy.analysis.comparisons import Differences
+from scalestudy.analysis.comparisons import Differences, noise_note
 from scalestudy.analysis.intervals import student_t, wilson
 from scalestudy.analysis.labels import Labels, share_of_data
 from scalestudy.analysis.words import counted, point_range, points, rounded, thousands
@@ -163,5 +163,5 @@ def _headline(gains: Sequence[dict[str, Any]], differences: Differences, labels:
     where = f"{labels.model(largest['model'])} on {share_of_data(largest['fraction'])}"
     return (
         f"Against training from scratch the initial weights change test accuracy {span}: higher in {higher}, "
-        f"lower in {lower} of {counted(len(found), 'comparison')}; most for {where}."
+        f"lower in {lower} of {counted(len(found), 'comparison')}{noise_note(found)}; most for {where}."
     )

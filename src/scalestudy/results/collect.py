@@ -72,6 +72,8 @@ COLUMNS = (
     "hostname",
     "started",
     "ended",
+    "dataset_sha256",
+    "weights_sha256",
     "log",
 )
 
@@ -156,6 +158,8 @@ def _result_row(
         "diverged_epoch": (info.get("diverged") or {}).get("epoch"),
         "diverged_step": (info.get("diverged") or {}).get("step"),
         "images_per_second": _speed(result),
+        "dataset_sha256": (info.get("dataset") or {}).get("sha256"),
+        "weights_sha256": (info.get("weights") or {}).get("sha256"),
     }
     for key in COLUMNS:
         if key not in row and key not in LAST:

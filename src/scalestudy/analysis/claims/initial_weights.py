@@ -134,12 +134,15 @@ def head_start(facts: Facts, init: str) -> Json | None:
         return float(sum(curves[each[key]]["test_accuracy"][index] for each in rows) / len(rows))
 
     start, end = mean("cell", 0) - mean("scratch", 0), mean("cell", -1) - mean("scratch", -1)
-    word = change_word(abs(end) - abs(start))
     what = "the difference" if abs(start) < 0.005 else ("the head start" if start > 0 else "the lag")
+    word = change_word(abs(end) - abs(start))
+    if start * end < 0 and min(abs(start), abs(end)) >= 0.005:
+        word = "turns into a lag" if start > 0 else "turns into a lead"
     text = sentence(
         f"After the first epoch the models {facts.init(init)} stand at {percent(mean('cell', 0))} on "
         f"average, those from scratch at {percent(mean('scratch', 0))}; at the end at "
-        f"{percent(mean('cell', -1))} and {percent(mean('scratch', -1))}: {what} {word} over training"
+        f"{percent(mean('cell', -1))} and {percent(mean('scratch', -1))}: {what} {word} over training (not "
+        "tested)"
     )
     used = [name for each in rows for name in (each["cell"], each["scratch"])]
     return claim(facts, "", text, used, ["learning_curves"], ["init_gain"])
@@ -156,7 +159,8 @@ def gap_with_weights(facts: Facts, init: str) -> Json | None:
     word = "smaller" if own < theirs - 0.005 else ("larger" if own > theirs + 0.005 else "about the same")
     text = sentence(
         f"Training accuracy is {percent(fit)} on average {facts.init(init)} and {percent(fit_scratch)} from "
-        f"scratch; the gap to test accuracy is {word} ({signed_points(own)} against {signed_points(theirs)})"
+        f"scratch; the gap to test accuracy is {word} ({signed_points(own)} against {signed_points(theirs)}, "
+        "not tested)"
     )
     return claim(facts, "", text, [*cells, *scratch], ["gap_by_size"], ["overfitting"])
 
@@ -170,12 +174,14 @@ def order_of_models(facts: Facts) -> Json | None:
     balance = {init: tally(found)["higher"] - tally(found)["lower"] for init, found in pairs.items()}
     signs = {(value > 0) - (value < 0) for value in balance.values()}
     parts = [f"{facts.init(init)} {tally_text(found)}" for init, found in pairs.items()]
-    verdict = "does not change" if len(signs) == 1 else "changes"
+    if signs == {1, -1} or signs == {1, 0, -1}:
+        lead = "The order of the models changes with the initial weights"
+    elif 0 in signs:
+        lead = "No change of the order of the models with the initial weights shows beyond noise"
+    else:
+        lead = "The order of the models does not change with the initial weights"
     every = [each for found in pairs.values() for each in found]
-    text = sentence(
-        f"The order of the models {verdict} with the initial weights: the larger against the smallest is "
-        f"{listing(parts)} ({basis(every)})"
-    )
+    text = sentence(f"{lead}: the larger against the smallest is {listing(parts)} ({basis(every)})")
     return claim(facts, "", text, cells_of(every), ["model_size", "init_side_by_side"], ["model_size"])
 
 
@@ -185,12 +191,13 @@ def reading(facts: Facts, init: str) -> Json | None:
     if not gains:
         return None
     counts = tally(gains)
+    lead = "As far as single runs tell, t" if any(each["method"] == "mcnemar" for each in gains) else "T"
     by_data = gain_by_fraction(facts, init)
     shrinks = len(by_data) > 1 and by_data[0][1] > by_data[-1][1] + 0.005
     title = facts.init(init).removeprefix("pretrained on ")
     if counts["higher"] and not counts["lower"]:
         text = (
-            f"This fits the reading that features learned on {title} are of use here, so that less has to be "
+            f"{lead}his fits the reading that features learned on {title} are of use here, so that less has to be "
             "learned from the target images in the same number of steps"
         )
         if shrinks:
@@ -199,7 +206,7 @@ def reading(facts: Facts, init: str) -> Json | None:
     elif counts["lower"] and not counts["higher"]:
         lr = facts.cell(gains[0]["b"])["settings"].get("lr")
         text = (
-            f"This fits the reading that features learned on {title} do not suit this data, or that the "
+            f"{lead}his fits the reading that features learned on {title} do not suit this data, or that the "
             f"recipe (learning rate {plain(lr)}) suits them worse than random weights; a lower learning rate "
             "would tell the two apart"
         )

@@ -39,8 +39,7 @@ def best(facts: Facts) -> Json | None:
     among = f"among {counted(best['compared'], 'cell')}"
     how = {
         "validation": f"it was selected {among} by accuracy on held-out validation images",
-        "test": f"it was selected {among} on the test set, as the assignment did, and is therefore slightly "
-        "optimistic",
+        "test": f"it was selected {among} on the test set and is therefore slightly optimistic",
     }[best["rule"]]
     text = (
         f"The best result is {percent(accuracy['value'])} test accuracy{interval}: "

@@ -32,8 +32,7 @@ def without_result(facts: Facts) -> Json | None:
     ]
     rest = f"; and {counted(len(labels) - 4, 'other reason')}" if len(labels) > 4 else ""
     text = sentence(
-        f"{state['text']} have a result; {listing(kinds)} and left out of all means "
-        f"({'; '.join(named)}{rest})"
+        f"{state['text']} have a result; {listing(kinds)}, left out of all means ({'; '.join(named)}{rest})"
     )
     made = claim(facts, "", text, [each["cell"] for each in state["problems"]], [], ["runs"])
     return {**made, "runs": [each["run"] for each in state["problems"]]}
@@ -117,23 +116,24 @@ def recipe(facts: Facts) -> Json | None:
 
 
 def edges(facts: Facts) -> Json | None:
-    found: dict[tuple[str, str, Any, int], int] = {}
-    cells = []
+    found: dict[tuple[str, str, Any, int], list[str]] = {}
     for table in facts.all["hyperparameters"]["tables"]:
         for edge in table["edges"]:
             key = (edge["setting"], edge["edge"], edge["value"], edge["tried"])
-            found[key] = found.get(key, 0) + 1
             row = next(row for row in table["rows"] if row["fraction"] == edge["fraction"])
-            cells.append(row["cells"][row["best"]])
+            cell = row["cells"][row["best"]]
+            if cell not in found.setdefault(key, []):  # one cell may be best in several tables
+                found[key].append(cell)
     if not found:
         return None
     names = facts.all["labels"]["setting"]
     parts = [
         f"the {edge} of {number_word(tried)} values of the {names.get(setting, setting)} ({plain(value)}) is "
-        f"best in {counted(count, 'row')}"
-        for (setting, edge, value, tried), count in sorted(found.items(), key=lambda item: -item[1])
+        f"best at {counted(len(own), 'point')}"
+        for (setting, edge, value, tried), own in sorted(found.items(), key=lambda item: -len(item[1]))
     ]
     text = f"Best values lie at the edge of what was tried: {listing(parts)}; values beyond may do better"
+    cells = [cell for own in found.values() for cell in own]
     return claim(facts, "", sentence(text), cells, ["hyperparameters"], ["hyperparameters"])
 
 
@@ -157,8 +157,8 @@ def no_law(facts: Facts) -> Json | None:
     unfitted = [each for each in series if not each["fit"]["fitted"]]
     if not unfitted:
         return None
-    text = f"No scaling law is claimed for {len(unfitted)} of {counted(len(series), 'series', 'series')}, "
-    text += why_unfitted(unfitted)
+    text = f"No scaling law is claimed for {len(unfitted)} of {counted(len(series), 'series', 'series')}: "
+    text += why_unfitted(unfitted).removeprefix("not fitted: ")
     cells = [point["cell"] for each in unfitted for point in each["points"]]
     return claim(facts, "", sentence(text), cells, ["error_scaling"], ["scaling"])
 

@@ -190,8 +190,10 @@ def why_behind(facts: Facts, init: str) -> Json | None:
     large = [each["large"] for each in behind]
     theirs, own = facts.mean(small, "train_accuracy"), facts.mean(large, "train_accuracy")
     where = f"where {facts.model(models[-1])} {facts.init(init)} is behind"
-    compared = f"{percent(own)} against {percent(theirs)} on their own training images, on average"
-    if own < theirs:
+    compared = (
+        f"{percent(own)} against {percent(theirs)} on their own training images, on average, not tested"
+    )
+    if own < theirs - 0.005:
         text = (
             f"{capitalised(where)}, it also fits its training images less well ({compared}): it is "
             "undertrained, or held back by the recipe, rather than overfitted"
@@ -226,7 +228,7 @@ def gap(facts: Facts) -> Json | None:
         text = (
             f"The gap between training and test accuracy {word} with the training set: {signed_points(a)} on "
             f"{share_of_data(first)}, {signed_points(b)} on {share_of_data(last)} (means over the base "
-            "recipe's cells)"
+            "recipe's cells, not tested)"
         )
     growing = sum(row["trend"] == "growing" for row in facts.all["overfitting"]["rows"])
     total = len(facts.all["overfitting"]["rows"])

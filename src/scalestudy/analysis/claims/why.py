@@ -48,6 +48,8 @@ def expected_figure(facts: Facts) -> Json | None:
             f"the larger model ahead in {counts['higher']} of {counted(len(pairs), 'comparison')}"
             + (f" and behind in {counts['lower']}" if counts["lower"] else "")
         )
+    if parts:
+        parts[-1] += f" ({basis([*ends, *pairs])})"
     rows = [
         row
         for table in facts.all["reference"]["tables"]
@@ -70,8 +72,7 @@ def expected_figure(facts: Facts) -> Json | None:
         lead = f"The expected figure, with {what} ahead everywhere, does not show"
     else:
         lead = f"The expected figure, with {what} ahead everywhere, shows only in part"
-    tested = f" ({basis([*ends, *pairs])})" if what else ""
-    text = sentence(f"{lead}: {'; '.join(parts)}{tested}")
+    text = sentence(f"{lead}: {'; '.join(parts)}")
     return claim(facts, "", text, used, ["accuracy_by_size", "reference"], ["comparison", "reference"])
 
 
