@@ -38,17 +38,24 @@ def evaluation_model(model: nn.Module) -> nn.Module:
             norm.bias,
         )
         evaluated.set_submodule(norm_name, nn.Identity())
-    return evaluated.requires_grad_(False)
+    return evaluated.eval().requires_grad_(False)
 
 
 def _without_gradient(tensor: Tensor) -> Tensor:
     return nn.Parameter(tensor.detach(), requires_grad=False) if isinstance(tensor, nn.Parameter) else tensor
 
 
+class _Tracer(fx.Tracer):
+    """Takes our convolutions as whole steps, as it does torch's own modules."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+
+
 def _pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
     """Yield the names of each convolution and the BatchNorm that alone reads it; both run only once."""
     try:
-        nodes = list(fx.Tracer().trace(model).nodes)
+        nodes = list(_Tracer().trace(model).nodes)
     except Exception:  # whatever a model's forward raises on symbolic values: it is not traceable
         return
     calls = [node.target for node in nodes if node.op == "call_module"]
