@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake import __version__ as snakemake_version
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
@@ -11,6 +12,8 @@ from scalestudy.study.lock import lock_study
 from scalestudy.study.plan import Plan, one_of, project_files
 
 min_version("7.32")
+# The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.
+JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 
 # Jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
@@ -33,7 +36,7 @@ localrules:
     write_study,
     collect,
     analyse,
-    figure,
+    figures,
     render,
 
 

@@ -1,35 +1,37 @@
 """From findings to the report."""
 
 
-rule figure:
+rule figures:
+    """All figures in one process: starting one takes longer than drawing a figure."""
     input:
         rules.analyse.output,
         code=project_files("src/scalestudy/report/**/*.py"),
     output:
-        svg=report(
-            f"{RESULTS}/figures/{{figure}}.svg",
-            caption="../captions/figure.rst",
-            category="Key figures",
-            labels={"figure": "{figure}"},
-        ),
-        png=f"{RESULTS}/figures/{{figure}}.png",
-        csv=f"{RESULTS}/figures/{{figure}}.csv",
+        [
+            report(
+                f"{RESULTS}/figures/{name}.svg",
+                caption="../captions/figure.rst",
+                category="Key figures",
+                labels={"figure": title},
+            )
+            for name, title in PLAN.figures.items()
+        ],
+        png=expand(f"{RESULTS}/figures/{{figure}}.png", figure=PLAN.figures),
+        csv=expand(f"{RESULTS}/figures/{{figure}}.csv", figure=PLAN.figures),
     log:
-        f"{RESULTS}/logs/figure/{{figure}}.log",
-    wildcard_constraints:
-        figure=one_of(PLAN.figures),
+        f"{RESULTS}/logs/figures.log",
     conda:
         "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:
-        "scalestudy figure {wildcards.figure} {params.study:q} > {log:q} 2>&1"
+        "scalestudy figure all {params.study:q} > {log:q} 2>&1"
 
 
 rule render:
     input:
         findings=rules.analyse.output,
-        figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=PLAN.figures),
+        figures=rules.figures.output,
         templates=project_files("templates/*"),
         code=project_files("src/scalestudy/report/**/*.py"),
     output:

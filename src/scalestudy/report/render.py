@@ -11,7 +11,9 @@ from markupsafe import Markup
 from scalestudy import __version__
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
-from scalestudy.report import figures, text
+from scalestudy.report import text
+from scalestudy.report.figures import figure_names
+from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections import SECTIONS
 from scalestudy.report.sections.context import Context, data_link
 from scalestudy.report.view import Fact, Link, Report, State, Statement
@@ -29,7 +31,7 @@ def render_report(study_dir: Path, report_dir: Path, store: Path | None = None) 
     for name in _NEEDED:
         if not (study_dir / name).is_file():
             raise UserError(f"{study_dir / name} is not there; `snakemake report` makes it")
-    inputs = figures.Inputs(study_dir, store)
+    inputs = Inputs(study_dir, store)
     drawn = report_dir / "figures"
     _collect_figures(inputs, drawn)
     report = build(inputs, drawn)
@@ -40,9 +42,9 @@ def render_report(study_dir: Path, report_dir: Path, store: Path | None = None) 
     return report_dir / "report.html"
 
 
-def _collect_figures(inputs: figures.Inputs, folder: Path) -> None:
+def _collect_figures(inputs: Inputs, folder: Path) -> None:
     """Bring every figure of the study into `folder`: copied from the study's folder, or drawn where it lacks one."""
-    names = figures.figure_names(inputs.study)
+    names = figure_names(inputs.study)
     for name in names:
         made = inputs.study_dir / "figures"
         kinds = ("svg", "png", "csv")
@@ -50,7 +52,9 @@ def _collect_figures(inputs: figures.Inputs, folder: Path) -> None:
             for kind in kinds:
                 _copy(made / f"{name}.{kind}", folder / f"{name}.{kind}")
         else:
-            figures.save(figures.draw(name, inputs), name, folder)
+            from scalestudy.report.figures import drawing  # matplotlib takes a second to import
+
+            drawing.save(drawing.draw(name, inputs), name, folder)
     for old in folder.glob("*"):
         if old.stem not in names:
             old.unlink()
@@ -61,17 +65,19 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def build(inputs: figures.Inputs, drawn: Path) -> Report:
+def build(inputs: Inputs, drawn: Path) -> Report:
     """Return the view model of a study whose figures lie in `drawn`."""
-    context = Context(inputs, drawn, figures.figure_names(inputs.study))
+    context = Context(inputs, drawn, figure_names(inputs.study))
     sections = tuple(section(context) for section in SECTIONS)
     state = inputs.findings["state"]
     counts = [(name, state[name]) for name in ("complete", "diverged", "failed", "missing") if state[name]]
     problems = tuple(
-        Statement(f"{each['label']}: {each['state']}" + (f" ({each['reason']})" if each["reason"] else ""),
-                  runs=(each["run"],))
+        Statement(
+            f"{each['label']}: {each['state']}" + (f" ({each['reason']})" if each["reason"] else ""),
+            runs=(each["run"],),
+        )
         for each in state["problems"]
-    )  # fmt: skip
+    )
     results = inputs.study_dir / "results.csv"
     return Report(
         study=str(inputs.study["study"]),
@@ -81,11 +87,14 @@ def build(inputs: figures.Inputs, drawn: Path) -> Report:
         problems=problems,
         glance=_glance(context),
         sections=sections,
-        files=(Link("results.csv", "results.csv", data_link(results, "text/csv")), Link("curves.csv", "curves.csv"),
-               Link("report.md", "report.md")),
+        files=(
+            Link("results.csv", "results.csv", data_link(results, "text/csv")),
+            Link("curves.csv", "curves.csv"),
+            Link("report.md", "report.md"),
+        ),
         version=__version__,
         targets=context.targets,
-    )  # fmt: skip
+    )
 
 
 def _glance(context: Context) -> tuple[Fact, ...]:
@@ -97,7 +106,10 @@ def _glance(context: Context) -> tuple[Fact, ...]:
         Fact("Data", f"{dataset['title'] or dataset['name']}{classes}"),
         Fact("Models", text.listed([context.model(name) for name in axes["model"]])),
         Fact("Initial weights", text.listed([context.init(name) for name in axes["init"]])),
-        Fact("Training images", text.listed([f"{each['train_images']:,}" for each in setup["subsets"] if each["train_images"]])),
+        Fact(
+            "Training images",
+            text.listed([f"{each['train_images']:,}" for each in setup["subsets"] if each["train_images"]]),
+        ),
         Fact("Seeds per setting", _seeds(context)),
     ]
     total = context.findings["cost"].get("total_train_seconds")
@@ -131,7 +143,12 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Any] = {"md": text.markdown, "mdcode": text.code, "anchor": text.anchor, "trusted": Markup}
+    filters: dict[str, Any] = {
+        "md": text.markdown,
+        "mdcode": text.code,
+        "anchor": text.anchor,
+        "trusted": Markup,
+    }
     found.filters.update(filters)
     return found
 

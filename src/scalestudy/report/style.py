@@ -1,17 +1,11 @@
-"""The one look of all figures: colours, line styles, markers, type, and how a figure becomes SVG, PNG and PDF.
-
-Models are told apart by colour, initial weights by line style and marker, everywhere. The colours keep apart for
-colour-blind readers (blue against vermilion first), differ in lightness for print in grey, and have a contrast of
-at least 4.5 to 1 against white, so that labels can carry them. In the page each becomes a CSS variable, which is
-how the same SVG is right in light and dark.
-"""
+"""The one look of all figures in matplotlib: type, sizes, defaults, and how a figure becomes SVG, PNG and PDF."""
 
 import io
 import logging
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib import font_manager
@@ -22,37 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from scalestudy.files import atomic_path
-
-INK = "#21262c"
-MUTED = "#5f6871"
-GRID = "#e4e7ea"
-FAINT = "#b9c0c6"
-PAPER = "#fffffe"  # not quite white: told apart from a white that belongs to an image
-GOOD = "#17653b"
-BAD = "#a3241d"
-MODELS = ("#16498a", "#c24e0a", "#0a755c", "#8a3b96", "#8a6100", "#b3266b", "#0d7480", "#5c3a1e")
-
-# Colour -> CSS variable of the page (templates/report.css sets both themes).
-VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    FAINT: "--faint",
-    PAPER: "--paper",
-    GOOD: "--good",
-    BAD: "--bad",
-    **{colour: f"--model-{number}" for number, colour in enumerate(MODELS, 1)},
-}
-
-# Line styles are written in points, so that they do not depend on the width of the line.
-INITS = (
-    ((0, (4, 2.2)), "o"),
-    ((0, ()), "s"),
-    ((0, (1, 1.6)), "^"),
-    ((0, (6, 2, 1, 2)), "D"),
-    ((0, (8, 2)), "v"),
-    ((0, (2, 1, 1, 1, 1, 1)), "P"),
-)
+from scalestudy.report.palette import GRID, INK, MUTED
 
 WIDTH = 8.6  # inches of a full-width figure: 619 points, shown at up to 860 CSS pixels
 SMALL, BODY, TITLE = 7.0, 7.8, 8.6  # type sizes in points
@@ -60,10 +24,24 @@ PIXELS_PER_INCH = 200
 
 # Fonts that have the letters that DejaVu Sans lacks, tried in this order where they are installed.
 _FALLBACK_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei", "Droid Sans Fallback", "IPAexGothic", "IPAGothic", "Hiragino Sans", "PingFang SC",
-    "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Devanagari",
-)  # fmt: skip
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "IPAexGothic",
+    "IPAGothic",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+)
 
 RC = {
     "font.size": BODY,
@@ -110,45 +88,12 @@ RC = {
 }
 
 
-@dataclass(frozen=True)
-class Look:
-    """How one series is drawn: the model's colour, the line style and marker of its initial weights."""
-
-    colour: str
-    line: tuple[int, tuple[float, ...]]
-    marker: str
-    hollow: bool
-
-    @property
-    def face(self) -> str:
-        """Return the marker's fill."""
-        return PAPER if self.hollow else self.colour
-
-
-class Looks:
-    """The looks of a study's series: the same in every figure, because they depend on the study's axes alone."""
-
-    def __init__(self, models: list[str], inits: list[str]) -> None:
-        self.models = list(models)
-        self.inits = list(inits)
-
-    def colour(self, model: str) -> str:
-        """Return the model's colour."""
-        return MODELS[self.models.index(model) % len(MODELS)] if model in self.models else INK
-
-    def of(self, model: str, init: str) -> Look:
-        """Return the look of a model with its initial weights. The first init, `none`, has hollow markers."""
-        place = self.inits.index(init) if init in self.inits else 0
-        # A study of one init needs no dashes.
-        line, marker = INITS[(place if len(self.inits) > 1 else 1) % len(INITS)]
-        return Look(self.colour(model), line, marker, hollow=len(self.inits) > 1 and place == 0)
-
-
 def apply() -> None:
     """Set matplotlib's defaults to this style."""
     matplotlib.rcdefaults()
-    matplotlib.rcParams.update(RC)
-    matplotlib.rcParams["font.family"] = _fonts()
+    parameters: Any = matplotlib.rcParams
+    parameters.update(RC)
+    parameters["font.family"] = _fonts()
     for name in ("matplotlib.font_manager", "matplotlib.category"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -163,7 +108,7 @@ def _fonts() -> list[str]:
 def text_width(text: str, size: float = BODY, bold: bool = False) -> float:
     """Return the width of `text` in points, set in the figures' font (the widest line of several)."""
     figure = Figure(dpi=72)
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     properties = font_manager.FontProperties(size=size, weight="bold" if bold else "normal")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -87,18 +87,27 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def heads(*columns: Column | str) -> list[Column]:
+    """Return the heads of columns; one given as text is not numeric."""
+    return [column if isinstance(column, Column) else Column(column) for column in columns]
+
+
+def numeric(*names: str, group: str = "") -> list[Column]:
+    """Return the heads of numeric columns, below a common head where `group` is given."""
+    return [Column(name, numeric=True, group=group) for name in names]
+
+
 def table(
     identity: str,
     place: int,
     title: str,
-    columns: Iterable[Column | str],
+    columns: Iterable[Column],
     rows: Iterable[Sequence[Cell]],
     *,
-    heads: int = 1,
+    row_heads: int = 1,
     note: str = "",
     sortable: bool = False,
 ) -> Table:
-    """Return a table; a column given as text is not numeric."""
-    heads_of = tuple(column if isinstance(column, Column) else Column(column) for column in columns)
+    """Return a table."""
     lines = tuple(Row(tuple(cells)) for cells in rows)
-    return Table(identity, place, title, heads_of, lines, heads, note, sortable)
+    return Table(identity, place, title, tuple(columns), lines, row_heads, note, sortable)

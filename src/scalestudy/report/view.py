@@ -159,7 +159,9 @@ class Table:
                 found.append((row, 0))
                 continue
             after = self.rows[place + 1 :] if same else ()
-            covered = next((n for n, each in enumerate(after) if each.cells[0].text != row.cells[0].text), len(after))
+            covered = next(
+                (n for n, each in enumerate(after) if each.cells[0].text != row.cells[0].text), len(after)
+            )
             found.append((row, 1 + covered))
         return tuple(found)
 
@@ -202,6 +204,7 @@ class RunList:
     """All runs of the study, whatever their state."""
 
     kind: ClassVar[str] = "runs"
+    groups: ClassVar[tuple[tuple[str, int], ...]] = ()
     id: str
     number: int
     title: str
@@ -262,5 +265,7 @@ class Report:
 
     def evidence(self, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         """Return (id to link to, label), each once, for the figures and tables that this report has."""
-        wanted = [f"figure-{name}" for name in evidence.figures] + [f"table-{name}" for name in evidence.tables]
+        wanted = [f"figure-{name}" for name in evidence.figures] + [
+            f"table-{name}" for name in evidence.tables
+        ]
         return tuple(dict.fromkeys(self.targets[name] for name in wanted if name in self.targets))

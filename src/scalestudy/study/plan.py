@@ -52,11 +52,11 @@ class Plan:
         return study_record(self.study, list(self.runs.values()))
 
     @cached_property
-    def figures(self) -> list[str]:
-        """The names of the figures that the study's report has."""
-        from scalestudy.report.figures import figure_names
+    def figures(self) -> dict[str, str]:
+        """The figures that the study's report has: the title of each, by its name."""
+        from scalestudy.report.figures import FIGURES, figure_names
 
-        return figure_names(self.record)
+        return {name: FIGURES[name].title for name in figure_names(self.record)}
 
     def files(self, *names: str) -> list[str]:
         """Return the path of each of these files for every run."""

@@ -1,40 +1,41 @@
-"""The report's figures: a registry of functions that each draw one, and how a drawing becomes files.
+"""The report's figures: which there are, and which of them a study has. Drawing them is in `drawing`.
 
-A figure is `results/<study>/figures/NAME.svg` (with title, finding, caption and runs inside), `NAME.png` and
-`NAME.csv` (the plotted numbers). Imports here are matplotlib and numpy only: the workflow starts one process a figure.
+Nothing here imports matplotlib: the workflow asks for the names each time that it starts.
 """
 
-import csv
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from scalestudy.errors import UserError
-from scalestudy.files import atomic_path, write_text
-from scalestudy.report import style, svg
-from scalestudy.report.figures import accuracy, curves, errors, transfer
-from scalestudy.report.figures.base import Inputs, MissingDataError, Sheet, empty
 
-FIGURES: dict[str, Callable[[Inputs], Sheet]] = {
-    "samples": errors.samples,
-    "accuracy_by_size": accuracy.accuracy_by_size,
-    "model_size": accuracy.model_size,
-    "error_scaling": transfer.error_scaling,
-    "equal_steps": curves.equal_steps,
-    "accuracy_by_batch_size": accuracy.accuracy_by_batch_size,
-    "hyperparameters": accuracy.hyperparameters,
-    "init_side_by_side": accuracy.init_side_by_side,
-    "init_gain": transfer.init_gain,
-    "effective_data": transfer.effective_data,
-    "gap_by_size": accuracy.gap_by_size,
-    "learning_curves": curves.learning_curves,
-    "cost": curves.cost,
-    "reference": accuracy.reference,
-    "reliability": errors.reliability,
-    "confusion": errors.confusion,
-    "per_class": errors.per_class,
-    "mistakes": errors.mistakes,
+@dataclass(frozen=True)
+class Kind:
+    """A figure that a report can have: `module` of this package has a function of the figure's name that draws it."""
+
+    module: str
+    title: str
+
+
+# In the report's order.
+FIGURES = {
+    "samples": Kind("errors", "Sample images"),
+    "accuracy_by_size": Kind("accuracy", "Accuracy against training-set size"),
+    "model_size": Kind("accuracy", "Accuracy against model size"),
+    "error_scaling": Kind("transfer", "Error against training-set size"),
+    "equal_steps": Kind("curves", "Accuracy against optimizer steps"),
+    "accuracy_by_batch_size": Kind("accuracy", "Accuracy by batch size"),
+    "hyperparameters": Kind("accuracy", "Accuracy by setting"),
+    "init_side_by_side": Kind("accuracy", "Initial weights side by side"),
+    "init_gain": Kind("transfer", "Gain from initial weights"),
+    "effective_data": Kind("transfer", "What initial weights are worth in images"),
+    "gap_by_size": Kind("accuracy", "Overfitting gap"),
+    "learning_curves": Kind("curves", "Learning curves"),
+    "cost": Kind("curves", "Accuracy against training time"),
+    "reference": Kind("accuracy", "Against reference numbers"),
+    "reliability": Kind("errors", "Confidence against accuracy"),
+    "confusion": Kind("errors", "Confusion matrix"),
+    "per_class": Kind("errors", "Accuracy per class"),
+    "mistakes": Kind("errors", "Confident mistakes"),
 }
 
 # Settings that are the study's own question; every other one that varies is a hyperparameter.
@@ -64,41 +65,3 @@ def figure_names(study: dict[str, Any]) -> list[str]:
         "reference": bool(study.get("references")),
     }
     return [name for name in FIGURES if applies.get(name, True)]
-
-
-def draw(name: str, inputs: Inputs) -> Sheet:
-    """Return the drawing of the figure `name`; an empty one with the reason where its data are missing.
-
-    Raises UserError for an unknown name.
-    """
-    if name not in FIGURES:
-        raise UserError(f"no figure {name!r}; figures: {', '.join(FIGURES)}")
-    style.apply()
-    try:
-        return FIGURES[name](inputs)
-    except MissingDataError as missing:
-        return empty(name.replace("_", " ").capitalize(), str(missing))
-
-
-def save(sheet: Sheet, name: str, folder: Path, formats: Iterable[str] = ("svg", "png", "csv")) -> list[Path]:
-    """Write the drawing as `folder/NAME.<format>` for each of svg, png, pdf, csv; return the paths."""
-    paths = []
-    # SVG first: a raster may spell out letters that no font on this machine has.
-    for kind in sorted(formats, key=lambda each: each != "svg"):
-        path = folder / f"{name}.{kind}"
-        if kind == "svg":
-            description = svg.Description(
-                name, sheet.title, sheet.alt, sheet.caption, sheet.runs, sheet.missing
-            )
-            write_text(path, svg.finish(style.svg_text(sheet.figure), description, sheet.marks))
-        elif kind == "csv":
-            with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(sheet.columns)
-                writer.writerows(sheet.rows)
-        elif kind in ("png", "pdf"):
-            style.save_raster(sheet.figure, path)
-        else:
-            raise UserError(f"no figure format {kind!r}; formats: svg, png, pdf, csv")
-        paths.append(path)
-    return paths

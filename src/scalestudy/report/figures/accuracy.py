@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from scalestudy.report import style, text
+from scalestudy.report import palette, style, text
 from scalestudy.report.figures.base import (
-    Inputs,
-    Json,
     LineLabel,
-    MissingDataError,
     Sheet,
     bars_note,
     count_axis,
@@ -24,7 +21,8 @@ from scalestudy.report.figures.base import (
     title,
     without_collisions,
 )
-from scalestudy.report.style import INK, MUTED, Look
+from scalestudy.report.inputs import Inputs, Json, MissingDataError
+from scalestudy.report.palette import INK, MUTED, Look
 
 MEASURES = {"test_accuracy": "Test accuracy, %", "train_accuracy": "Training accuracy, %"}
 COLUMNS = (
@@ -69,7 +67,7 @@ def planned_sizes(cells: Sequence[Json]) -> list[tuple[str, int]]:
 
 
 def comparison_rows(inputs: Inputs) -> list[tuple[Json, list[Json]]]:
-    """Return each series of the six-model comparison with its planned cells; MissingDataError where none has a value."""
+    """Return each series of the six-model comparison with its planned cells; MissingDataError where none has one."""
     section = inputs.section("comparison")
     rows = [(row, [inputs.cell(name) for name in row["cells"] if name]) for row in section["rows"]]
     if not any(cell["test_accuracy"]["n"] for _, cells in rows for cell in cells):
@@ -497,8 +495,8 @@ def reference(inputs: Inputs) -> Sheet:
             )
         )
         colour = inputs.looks.colour(row["settings"].get("model", ""))
-        theirs = Look(colour, style.INITS[1][0], "o", hollow=True)
-        ours = Look(colour, style.INITS[1][0], "o", hollow=False)
+        theirs = Look(colour, palette.INITS[1][0], "o", hollow=True)
+        ours = Look(colour, palette.INITS[1][0], "o", hollow=False)
         note = f"{row['label']}: theirs {text.percent(row['theirs'])} %"
         if row["ours"] is not None:
             axes.plot(

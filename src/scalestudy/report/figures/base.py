@@ -1,12 +1,7 @@
 """What all figures share: their input, the sheet that a figure is drawn on, axes of images, labels that keep apart."""
 
-import csv
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,102 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from scalestudy.report import style, text
-from scalestudy.report.style import BODY, FAINT, INK, MUTED, PAPER, SMALL, Look, Looks
+from scalestudy.report.inputs import Json
+from scalestudy.report.palette import FAINT, INK, MUTED, PAPER, Look
+from scalestudy.report.style import BODY, SMALL
 from scalestudy.report.svg import Mark
-
-Json = dict[str, Any]
-
-
-class MissingDataError(Exception):
-    """A figure's data are not there; the message says what is missing and how to get it."""
-
-
-class Inputs:
-    """A study's folder as figures read it: findings.json, study.json and the dataset store, each when asked for."""
-
-    def __init__(self, study_dir: Path, store: Path | None = None) -> None:
-        self.study_dir = study_dir
-        self._store = store
-
-    @cached_property
-    def findings(self) -> Json:
-        """The study's findings."""
-        found: Json = json.loads((self.study_dir / "findings.json").read_text(encoding="utf-8"))
-        return found
-
-    @cached_property
-    def study(self) -> Json:
-        """The resolved study."""
-        found: Json = json.loads((self.study_dir / "study.json").read_text(encoding="utf-8"))
-        return found
-
-    @cached_property
-    def results(self) -> list[dict[str, str]]:
-        """results.csv: one row per run, every value as text."""
-        return read_csv(self.study_dir / "results.csv")
-
-    @cached_property
-    def store(self) -> Path:
-        """The folder of the dataset store; it need not exist."""
-        return self._store or Path(self.study["dataset"]["path"])
-
-    @cached_property
-    def looks(self) -> Looks:
-        """The looks of the study's models and initial weights."""
-        axes = self.findings["axes"]
-        return Looks(axes["model"], axes["init"])
-
-    def images(self, split: str) -> np.ndarray:
-        """Return the store's images (uint8 [N, H, W, 3], memory-mapped); MissingDataError without the store."""
-        path = self.store / f"{split}_images.npy"
-        if not path.is_file():
-            raise MissingDataError(
-                f"The dataset store {self.store} is not there; `snakemake` prepares it again."
-            )
-        images: np.ndarray = np.load(path, mmap_mode="r")
-        return images
-
-    def labels(self, split: str) -> np.ndarray:
-        """Return the store's labels (int64 [N])."""
-        path = self.store / f"{split}_labels.npy"
-        if not path.is_file():
-            raise MissingDataError(
-                f"The dataset store {self.store} is not there; `snakemake` prepares it again."
-            )
-        labels: np.ndarray = np.load(path, mmap_mode="r")
-        return labels
-
-    def section(self, name: str) -> Json:
-        """Return a section of the findings; MissingDataError where it says that its data are missing."""
-        section: Json = self.findings[name]
-        if section.get("missing"):
-            raise MissingDataError(section["missing"])
-        return section
-
-    def cell(self, name: str) -> Json:
-        """Return a cell by its id."""
-        cell: Json = self.findings["cells"][name]
-        return cell
-
-    def model(self, name: str) -> str:
-        """Return the model's title."""
-        return str(self.findings["labels"]["model"].get(name, name))
-
-    def init(self, name: str) -> str:
-        """Return the title of initial weights, or the name where the title is too long for a figure."""
-        return text.short_label(str(self.findings["labels"]["init"].get(name, name)), name)
-
-    def classes(self) -> list[str]:
-        """Return the class names."""
-        return [str(name) for name in self.findings["setup"]["dataset"]["classes"] or []]
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV as dicts of text; none where the file is not there."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @dataclass

@@ -7,10 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from scalestudy.report import style, text
 from scalestudy.report.figures.accuracy import headline, label_room, panel_height
 from scalestudy.report.figures.base import (
-    Inputs,
-    Json,
     LineLabel,
-    MissingDataError,
     Sheet,
     count_axis,
     draw_points,
@@ -20,7 +17,8 @@ from scalestudy.report.figures.base import (
     percent_axis,
     title,
 )
-from scalestudy.report.style import FAINT, INK, MUTED
+from scalestudy.report.inputs import Inputs, Json, MissingDataError
+from scalestudy.report.palette import FAINT, INK, MUTED
 
 _COLUMNS_OF_PANELS = 4
 
@@ -130,10 +128,7 @@ def _curve(sheet: Sheet, inputs: Inputs, axes: Axes, curve: Json) -> None:
     (line,) = axes.plot(epochs, curve["test_accuracy"], color=look.colour, linestyle=look.line, linewidth=1.7)
     name = f"{curve['label']}: test {text.percent(curve['test_accuracy'][-1])} % after epoch {epochs[-1]}"
     sheet.mark(line, name, curve["runs"])
-    if len(epochs) <= 12:
-        every = 1
-    else:
-        every = len(epochs)
+    every = 1 if len(epochs) <= 12 else len(epochs)
     axes.plot(
         epochs[::-1][::every],
         curve["test_accuracy"][::-1][::every],

@@ -10,17 +10,15 @@ from PIL import Image
 from scalestudy.report import style, text
 from scalestudy.report.figures.accuracy import headline, label_room
 from scalestudy.report.figures.base import (
-    Inputs,
-    Json,
     LineLabel,
-    MissingDataError,
     Sheet,
     line_labels,
     percent_axis,
     shorten,
     title,
 )
-from scalestudy.report.style import BAD, FAINT, INK, MUTED, PAPER
+from scalestudy.report.inputs import Inputs, Json, MissingDataError
+from scalestudy.report.palette import BAD, FAINT, INK, MUTED, PAPER, Look
 from scalestudy.report.svg import Mark
 
 _MOST_CLASSES = 20  # in the confusion matrix
@@ -115,13 +113,14 @@ def reliability(inputs: Inputs) -> Sheet:
     sheet.alt = headline(inputs, "calibration")
     fraction = "all training images" if largest == 1 else f"{rows[0][1]['fraction']} of the training images"
     sheet.caption = (
-        f"Test predictions of the runs on {fraction}, in {section['bins']} bins of confidence. On the grey line a model "
-        "is as often right as it is sure; below it, it is overconfident. ECE is the expected calibration error in points."
+        f"Test predictions of the runs on {fraction}, in {section['bins']} bins of confidence. On the grey line "
+        "a model is as often right as it is sure; below it, it is overconfident. ECE is the expected "
+        "calibration error in points."
     )
     return sheet
 
 
-def _labels(axes: Axes, labels: Sequence[tuple[Json | None, str, style.Look]]) -> None:
+def _labels(axes: Axes, labels: Sequence[tuple[Json | None, str, Look]]) -> None:
     line_labels(
         axes,
         [
@@ -350,8 +349,8 @@ def mistakes(inputs: Inputs) -> Sheet:
         f"{classes[first['prediction']]} with {_certainty(first['confidence'])}."
     )
     sheet.caption = (
-        f"{cell['long_label']} ({section['chosen']}): test images that it got wrong while being surest. Red: its answer; "
-        "below it the true class and its confidence. Some labels may well be wrong themselves."
+        f"{cell['long_label']} ({section['chosen']}): test images that it got wrong while being surest. Red: its "
+        "answer; below it the true class and its confidence. Some labels may well be wrong themselves."
     )
     return sheet
 
@@ -412,7 +411,10 @@ def samples(inputs: Inputs) -> Sheet:
         f"{text.listed([classes[index] for index in kept])}."
     )
     part = "each class" if len(kept) == len(classes) else f"{len(kept)} of the {len(classes)} classes"
-    sheet.caption = f"The first training images of {part}, as the models see them before normalisation ({size} x {size} pixels)."
+    sheet.caption = (
+        f"The first training images of {part}, as the models see them before normalisation "
+        f"({size} × {size} pixels)."
+    )
     return sheet
 
 

@@ -11,10 +11,7 @@ from scalestudy.report.figures.accuracy import (
     planned_sizes,
 )
 from scalestudy.report.figures.base import (
-    Inputs,
-    Json,
     LineLabel,
-    MissingDataError,
     Sheet,
     count_axis,
     draw_intervals,
@@ -24,7 +21,8 @@ from scalestudy.report.figures.base import (
     size_axis,
     title,
 )
-from scalestudy.report.style import FAINT, MUTED
+from scalestudy.report.inputs import Inputs, Json, MissingDataError
+from scalestudy.report.palette import FAINT, MUTED
 
 
 def init_gain(inputs: Inputs) -> Sheet:

@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from scalestudy.report import svg, text
-from scalestudy.report.figures import Inputs
+from scalestudy.report.inputs import Inputs
 from scalestudy.report.tables import table
-from scalestudy.report.view import Block, Cell, Column, Evidence, Figure, Note, Paragraph, Statement, Statements, Table
+from scalestudy.report.view import (
+    Block,
+    Cell,
+    Column,
+    Evidence,
+    Figure,
+    Note,
+    Paragraph,
+    Statement,
+    Statements,
+    Table,
+)
 
 Json = dict[str, Any]
 
@@ -70,16 +81,25 @@ class Context:
         self,
         name: str,
         title: str,
-        columns: Iterable[Column | str],
+        columns: Iterable[Column],
         rows: Iterable[Sequence[Cell]],
         *,
-        heads: int = 1,
+        row_heads: int = 1,
         note: str = "",
         sortable: bool = False,
     ) -> Table:
         """Return a numbered table."""
         place = self.number("table", name)
-        return table(text.anchor(f"table-{name}"), place, title, columns, rows, heads=heads, note=note, sortable=sortable)
+        return table(
+            text.anchor(f"table-{name}"),
+            place,
+            title,
+            columns,
+            rows,
+            row_heads=row_heads,
+            note=note,
+            sortable=sortable,
+        )
 
     def missing(self, section: str) -> list[Block]:
         """Return the note that says what a section of the findings lacks and how to get it; nothing if it is there."""

@@ -2,16 +2,24 @@
 
 from scalestudy.report import text
 from scalestudy.report.sections.context import Context, Json, fraction_words
-from scalestudy.report.tables import difference, number, plain, stat, verdict
-from scalestudy.report.view import Block, Cell, Column, Heading, Section
+from scalestudy.report.tables import difference, heads, number, numeric, plain, stat, verdict
+from scalestudy.report.view import Block, Cell, Heading, Section
 
 
 def size(context: Context) -> Section:
     """Discussion 1: how accuracy, model size and data size relate, and why it may differ from what was expected."""
     blocks: list[Block] = [*context.claims("size")]
-    blocks += [Heading("model-size", "A larger model"), *context.missing("model_size"), *context.figure("model_size")]
+    blocks += [
+        Heading("model-size", "A larger model"),
+        *context.missing("model_size"),
+        *context.figure("model_size"),
+    ]
     blocks += _model_size(context)
-    blocks += [Heading("data-size", "More data"), *context.missing("data_size"), *context.figure("error_scaling")]
+    blocks += [
+        Heading("data-size", "More data"),
+        *context.missing("data_size"),
+        *context.figure("error_scaling"),
+    ]
     blocks += _data_size(context) + _scaling(context)
     blocks += [Heading("equal-steps", "More data, or more steps?"), *context.headline("equal_steps")]
     blocks += [*context.missing("equal_steps"), *context.figure("equal_steps"), *_equal_steps(context)]
@@ -39,10 +47,24 @@ def _model_size(context: Context) -> list[Block]:
                 verdict(found),
             )
         )
-    numeric = ("Smaller model, %", "Larger model, %", "Difference, points")
-    columns = ["Initial weights", "Fraction", *(Column(name, numeric=True) for name in numeric), "Verdict"]
-    return [context.table("model_size", "The larger model against the smaller", columns, rows, heads=2,
-                          note=_difference_note(context, "model_size"), sortable=True)]  # fmt: skip
+    names = ("Smaller model, %", "Larger model, %", "Difference, points")
+    columns = heads(
+        "Initial weights",
+        "Fraction",
+        *numeric(*names),
+        "Verdict",
+    )
+    return [
+        context.table(
+            "model_size",
+            "The larger model against the smaller",
+            columns,
+            rows,
+            row_heads=2,
+            note=_difference_note(context, "model_size"),
+            sortable=True,
+        )
+    ]
 
 
 def _with_model(context: Context, cell: Json) -> Cell:
@@ -79,10 +101,22 @@ def _data_size(context: Context) -> list[Block]:
                 verdict(found),
             )
         )
-    numeric = ("Images", "Before, %", "After, %", "Difference, points")
-    columns = ["Model", "Fraction", *(Column(name, numeric=True) for name in numeric), "Verdict"]
-    note = _difference_note(context, "data_size") + " More data also means more optimizer steps where epochs are fixed."
-    return [context.table("data_size", "Each step to more data", columns, rows, heads=2, note=note, sortable=True)]
+    names = ("Images", "Before, %", "After, %", "Difference, points")
+    columns = heads(
+        "Model",
+        "Fraction",
+        *numeric(*names),
+        "Verdict",
+    )
+    note = (
+        _difference_note(context, "data_size")
+        + " More data also means more optimizer steps where epochs are fixed."
+    )
+    return [
+        context.table(
+            "data_size", "Each step to more data", columns, rows, row_heads=2, note=note, sortable=True
+        )
+    ]
 
 
 def _scaling(context: Context) -> list[Block]:
@@ -95,12 +129,15 @@ def _scaling(context: Context) -> list[Block]:
         fit = each["fit"]
         slopes = [
             f"{fraction_words(context.cells[slope['from']]['fraction'])} → "
-            f"{fraction_words(context.cells[slope['to']]['fraction'])}: {text.decimal(slope['slope'], 2)} ({slope['text']})"
+            f"{fraction_words(context.cells[slope['to']]['fraction'])}: "
+            f"{text.decimal(slope['slope'], 2)} ({slope['text']})"
             for slope in each["slopes"]
             if slope["slope"] is not None
         ]
         runs = tuple(run for point in each["points"] for run in context.cells[point["cell"]]["runs"])
-        fitted = _fit(fit) if fit["fitted"] else Cell("not fitted", fit["reason"].removeprefix("not fitted: "))
+        fitted = (
+            _fit(fit) if fit["fitted"] else Cell("not fitted", fit["reason"].removeprefix("not fitted: "))
+        )
         rows.append((plain(each["label"]), Cell("; ".join(slopes) or text.MISSING, runs=runs), fitted))
     if not rows:
         return []
@@ -108,7 +145,7 @@ def _scaling(context: Context) -> list[Block]:
         "A local slope is the change of log error per change of log images between two neighbouring sizes. A power law "
         "with floor is fitted from four sizes on, because it has three parameters."
     )
-    columns = ["Series", "Local slopes", "Power law with floor"]
+    columns = heads("Series", "Local slopes", "Power law with floor")
     return [context.table("scaling", "How the test error falls with data", columns, rows, note=note)]
 
 
@@ -143,28 +180,71 @@ def _equal_steps(context: Context) -> list[Block]:
                     plain(f"{context.model(pair['model'])}, {context.init(pair['init'])}"),
                     plain(f"{fraction_words(small['fraction'])} → {fraction_words(large['fraction'])}"),
                     number(pair["step"], runs=(*small["runs"], *runs)),
-                    Cell(text.percent(pair["small_accuracy"]), f"n = {small['n']}", tuple(small["runs"]), "test_accuracy",
-                         pair["small_accuracy"]),
+                    Cell(
+                        text.percent(pair["small_accuracy"]),
+                        f"n = {small['n']}",
+                        tuple(small["runs"]),
+                        "test_accuracy",
+                        pair["small_accuracy"],
+                    ),
                     Cell(text.percent(pair["large_accuracy"]), f"n = {large['n']}", runs),
-                    Cell(text.percent(pair["large_final"]), f"n = {large['n']}", runs, "test_accuracy", pair["large_final"]),
-                    Cell(text.points(pair["by_data"]), f"n = {large['n']}" if pair["by_data"] is not None else "not measured"),
-                    Cell(text.points(pair["by_steps"]), f"n = {large['n']}" if pair["by_steps"] is not None else "not measured"),
+                    Cell(
+                        text.percent(pair["large_final"]),
+                        f"n = {large['n']}",
+                        runs,
+                        "test_accuracy",
+                        pair["large_final"],
+                    ),
+                    Cell(
+                        text.points(pair["by_data"]),
+                        f"n = {large['n']}" if pair["by_data"] is not None else "not measured",
+                    ),
+                    Cell(
+                        text.points(pair["by_steps"]),
+                        f"n = {large['n']}" if pair["by_steps"] is not None else "not measured",
+                    ),
                 )
-            )  # fmt: skip
-        numeric = ("At step", "Smaller subset, %", "Larger subset at that step, %", "Larger subset at its end, %",
-                   "By data, points", "By steps, points")  # fmt: skip
-        columns = ["Model", "Fraction", *(Column(name, numeric=True) for name in numeric)]
+            )
+        names = (
+            "At step",
+            "Smaller subset, %",
+            "Larger subset at that step, %",
+            "Larger subset at its end, %",
+            "By data, points",
+            "By steps, points",
+        )
+        columns = heads("Model", "Fraction", *numeric(*names))
         note = (
             "The larger subset's test accuracy is read at the smaller one's last step: what lies between them there is "
             "due to data, what the larger one gains afterwards goes with more steps."
         )
-        blocks.append(context.table("equal_steps", "Data and optimisation told apart", columns, rows, heads=2, note=note))
-    for group in found["groups"]:
+        blocks.append(
+            context.table(
+                "equal_steps", "Data and optimisation told apart", columns, rows, row_heads=2, note=note
+            )
+        )
+    return blocks + _equal_step_groups(context)
+
+
+def _equal_step_groups(context: Context) -> list[Block]:
+    blocks: list[Block] = []
+    for group in context.findings["equal_steps"]["groups"]:
         cells = [context.cells[name] for name in group["cells"]]
-        rows = [(plain(cell["label"]), number(cell["steps"], runs=cell["runs"]), stat(cell, "test_accuracy"),
-                 stat(cell, "train_accuracy", bounds=False)) for cell in cells]  # fmt: skip
-        columns = ["Run", Column("Steps", numeric=True), Column("Test accuracy, %", numeric=True),
-                   Column("Training accuracy, %", numeric=True)]  # fmt: skip
+        rows = [
+            (
+                plain(cell["label"]),
+                number(cell["steps"], runs=cell["runs"]),
+                stat(cell, "test_accuracy"),
+                stat(cell, "train_accuracy", bounds=False),
+            )
+            for cell in cells
+        ]
+        columns = heads(
+            "Run",
+            *numeric("Steps"),
+            *numeric("Test accuracy, %"),
+            *numeric("Training accuracy, %"),
+        )
         title = f"Runs planned with equal steps: {group['label']}"
         blocks.append(context.table(f"equal_steps-{group['group']}", title, columns, rows, sortable=True))
     return blocks
@@ -172,43 +252,86 @@ def _equal_steps(context: Context) -> list[Block]:
 
 def init(context: Context) -> Section:
     """Discussion 2: what initial weights change."""
-    found = context.findings["transfer"]
-    blocks: list[Block] = [*context.claims("init"), *context.missing("transfer"), *context.figure("init_gain")]
-    if found["gains"]:
-        rows = []
-        for gain in found["gains"]:
-            compared = context.differences.get(gain["difference"] or "")
-            rows.append(
-                (
-                    plain(context.model(gain["model"])),
-                    plain(context.init(gain["init"])),
-                    plain(fraction_words(gain["fraction"])),
-                    stat(context.cells[gain["scratch"]], "test_accuracy", bounds=False),
-                    stat(context.cells[gain["cell"]], "test_accuracy", bounds=False),
-                    difference(compared),
-                    verdict(compared),
-                )
-            )
-        numeric = ("From scratch, %", "With weights, %", "Gain, points")
-        columns = ["Model", "Initial weights", "Fraction", *(Column(name, numeric=True) for name in numeric), "Verdict"]
-        note = _difference_note(context, "transfer")
-        blocks.append(context.table("init_gain", "Gain from initial weights", columns, rows, heads=3, note=note, sortable=True))
-    blocks += context.figure("effective_data")
-    if found["effective"]:
-        rows = []
-        for row in found["effective"]:
-            cell = context.cells[row["cell"]]
-            ratio = f"{row['ratio']:.3g} ×" if row["ratio"] else text.MISSING
-            bounds = f"{text.count(row['low'])} to {text.count(row['high'])}" if row["low"] is not None and row["high"] is not None else ""
-            rows.append((plain(context.model(row["model"])), plain(context.init(row["init"])),
-                         number(row["train_images"], runs=cell["runs"]), stat(cell, "test_accuracy", bounds=False),
-                         Cell(row["text"], bounds, tuple(cell["runs"]), value=row["effective_images"]),
-                         Cell(ratio, value=row["ratio"])))  # fmt: skip
-        numeric = ("Images used", "Test accuracy, %", "Images needed from scratch", "Ratio")
-        columns = ["Model", "Initial weights", *(Column(name, numeric=True) for name in numeric)]
-        note = (
-            "How many images the model trained from scratch would need for the same test accuracy, interpolated on its own "
-            "curve (Hernandez et al. 2021). Beyond the curve only the side is known."
-        )
-        blocks.append(context.table("effective_data", "Effective data", columns, rows, heads=2, note=note, sortable=True))
+    blocks: list[Block] = [
+        *context.claims("init"),
+        *context.missing("transfer"),
+        *context.figure("init_gain"),
+        *_gains(context),
+        *context.figure("effective_data"),
+        *_effective(context),
+    ]
     return Section("discussion-init", "Discussion 2: what initial weights change", tuple(blocks))
+
+
+def _gains(context: Context) -> list[Block]:
+    found = context.findings["transfer"]
+    if not found["gains"]:
+        return []
+    rows = []
+    for gain in found["gains"]:
+        compared = context.differences.get(gain["difference"] or "")
+        rows.append(
+            (
+                plain(context.model(gain["model"])),
+                plain(context.init(gain["init"])),
+                plain(fraction_words(gain["fraction"])),
+                stat(context.cells[gain["scratch"]], "test_accuracy", bounds=False),
+                stat(context.cells[gain["cell"]], "test_accuracy", bounds=False),
+                difference(compared),
+                verdict(compared),
+            )
+        )
+    names = ("From scratch, %", "With weights, %", "Gain, points")
+    columns = heads(
+        "Model",
+        "Initial weights",
+        "Fraction",
+        *numeric(*names),
+        "Verdict",
+    )
+    note = _difference_note(context, "transfer")
+    return [
+        context.table(
+            "init_gain", "Gain from initial weights", columns, rows, row_heads=3, note=note, sortable=True
+        )
+    ]
+
+
+def _effective(context: Context) -> list[Block]:
+    found = context.findings["transfer"]
+    if not found["effective"]:
+        return []
+    rows = []
+    for row in found["effective"]:
+        cell = context.cells[row["cell"]]
+        ratio = f"{row['ratio']:.3g} ×" if row["ratio"] else text.MISSING
+        bounds = (
+            f"{text.count(row['low'])} to {text.count(row['high'])}"
+            if row["low"] is not None and row["high"] is not None
+            else ""
+        )
+        rows.append(
+            (
+                plain(context.model(row["model"])),
+                plain(context.init(row["init"])),
+                number(row["train_images"], runs=cell["runs"]),
+                stat(cell, "test_accuracy", bounds=False),
+                Cell(row["text"], bounds, tuple(cell["runs"]), value=row["effective_images"]),
+                Cell(ratio, value=row["ratio"]),
+            )
+        )
+    names = ("Images used", "Test accuracy, %", "Images needed from scratch", "Ratio")
+    columns = heads(
+        "Model",
+        "Initial weights",
+        *numeric(*names),
+    )
+    note = (
+        "How many images the model trained from scratch would need for the same test accuracy, interpolated on its own "
+        "curve (Hernandez et al. 2021). Beyond the curve only the side is known."
+    )
+    return [
+        context.table(
+            "effective_data", "Effective data", columns, rows, row_heads=2, note=note, sortable=True
+        )
+    ]

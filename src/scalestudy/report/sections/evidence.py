@@ -4,10 +4,22 @@ import json
 from typing import Any
 
 from scalestudy.report import text
-from scalestudy.report.figures import Inputs
+from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections.context import Context, fraction_words, said
-from scalestudy.report.tables import number, plain, quantity, stat
-from scalestudy.report.view import Block, Cell, Code, Column, Fact, Facts, Heading, Note, RunDetails, RunList, Section
+from scalestudy.report.tables import heads, number, numeric, plain, quantity, stat
+from scalestudy.report.view import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Fact,
+    Facts,
+    Heading,
+    Note,
+    RunDetails,
+    RunList,
+    Section,
+)
 
 _TREND = {"growing": "growing", "shrinking": "shrinking", "flat": "flat", "unknown": "too few epochs to say"}
 _QUESTION = ("model", "init", "fraction", "seed", "subset_seed", "dataset")
@@ -24,22 +36,50 @@ def curves(context: Context) -> Section:
             cell = context.cells[row["cell"]]
             slope = row["slope_per_epoch"]
             improving = {True: "yes", False: "no", None: "unknown"}[row["improving"]]
-            change = f"last epoch {text.points(row['last_change'])} points" if row["last_change"] is not None else ""
+            change = (
+                f"last epoch {text.points(row['last_change'])} points"
+                if row["last_change"] is not None
+                else ""
+            )
             trend = _TREND[row["trend"]] if row["trend"] in _TREND else str(row["trend"])
-            lines.append((plain(cell["label"]), stat(cell, "gap"),
-                          Cell(trend, f"{text.points(slope, 2)} points per epoch" if slope is not None else "",
-                               tuple(cell["runs"])),
-                          Cell(improving, change, tuple(cell["runs"])),
-                          Cell(f"{row['best_epoch']} of {row['last_epoch']}" if row["best_epoch"] else text.MISSING,
-                               runs=tuple(cell["runs"]), value=row["best_epoch"])))  # fmt: skip
-        columns = ["Run", Column("Gap at the end, points", numeric=True), "Gap over the epochs", "Still improving at the end",
-                   Column("Epoch of highest test accuracy", numeric=True)]  # fmt: skip
-        note = (
-            "The gap is training minus test accuracy. The epoch of the highest test accuracy is shown to judge the length "
-            "of training; it selects nothing."
+            lines.append(
+                (
+                    plain(cell["label"]),
+                    stat(cell, "gap"),
+                    Cell(
+                        trend,
+                        f"{text.points(slope, 2)} points per epoch" if slope is not None else "",
+                        tuple(cell["runs"]),
+                    ),
+                    Cell(improving, change, tuple(cell["runs"])),
+                    Cell(
+                        f"{row['best_epoch']} of {row['last_epoch']}" if row["best_epoch"] else text.MISSING,
+                        runs=tuple(cell["runs"]),
+                        value=row["best_epoch"],
+                    ),
+                )
+            )
+        columns = heads(
+            "Run",
+            *numeric("Gap at the end, points"),
+            "Gap over the epochs",
+            "Still improving at the end",
+            *numeric("Epoch of highest test accuracy"),
         )
-        blocks.append(context.table("overfitting", "Overfitting and progress at the end of training", columns, lines,
-                                    note=note, sortable=True))  # fmt: skip
+        note = (
+            "The gap is training minus test accuracy. The epoch of the highest test accuracy is shown to judge "
+            "the length of training; it selects nothing."
+        )
+        blocks.append(
+            context.table(
+                "overfitting",
+                "Overfitting and progress at the end of training",
+                columns,
+                lines,
+                note=note,
+                sortable=True,
+            )
+        )
     return Section("learning-curves", "Learning curves", tuple(blocks))
 
 
@@ -53,14 +93,32 @@ def errors(context: Context) -> Section:
         run = (found["run"],)
         for each in sorted(found["per_class"], key=lambda each: each["accuracy"]):
             worst = each.get("worst_confusion")
-            rows.append((plain(each["class"]), number(each["n"], runs=run), number(each["correct"], runs=run),
-                         Cell(text.percent(each["accuracy"]), f"{text.interval(each['low'], each['high'])}; n = 1", run,
-                              f"class_accuracy:{each['index']}", each["accuracy"]),
-                         Cell(f"{worst['class']} ({worst['count']:,})" if worst else text.MISSING, runs=run)))  # fmt: skip
-        columns = ["Class", Column("Test images", numeric=True), Column("Right", numeric=True),
-                   Column("Accuracy, %", numeric=True), "Most often taken for"]  # fmt: skip
+            rows.append(
+                (
+                    plain(each["class"]),
+                    number(each["n"], runs=run),
+                    number(each["correct"], runs=run),
+                    Cell(
+                        text.percent(each["accuracy"]),
+                        f"{text.interval(each['low'], each['high'])}; n = 1",
+                        run,
+                        f"class_accuracy:{each['index']}",
+                        each["accuracy"],
+                    ),
+                    Cell(f"{worst['class']} ({worst['count']:,})" if worst else text.MISSING, runs=run),
+                )
+            )
+        columns = heads(
+            "Class",
+            *numeric("Test images"),
+            *numeric("Right"),
+            *numeric("Accuracy, %"),
+            "Most often taken for",
+        )
         note = "Worst first. In small type: 95 % test-sampling interval of one run (Wilson)."
-        blocks.append(context.table("per_class", "Accuracy per class", columns, rows, note=note, sortable=True))
+        blocks.append(
+            context.table("per_class", "Accuracy per class", columns, rows, note=note, sortable=True)
+        )
     mistakes = context.figure("mistakes")
     if mistakes:
         blocks += [Heading("mistakes", "The mistakes that it was surest of"), *mistakes]
@@ -71,11 +129,26 @@ def errors(context: Context) -> Section:
         rows = []
         for each in calibration:
             cell, run = context.cells[each["cell"]], (each["run"],)
-            rows.append((plain(cell["label"]), Cell(text.percent(each["accuracy"]), "n = 1", run, "test_accuracy", each["accuracy"]),
-                         Cell(text.percent(each["mean_confidence"]), "n = 1", run, "confidence", each["mean_confidence"]),
-                         Cell(text.percent(each["ece"]), "n = 1", run, "ece", each["ece"]),
-                         Cell(each["text"], runs=run)))  # fmt: skip
-        columns = ["Run", *(Column(name, numeric=True) for name in ("Accuracy, %", "Mean confidence, %", "ECE, points")), ""]
+            rows.append(
+                (
+                    plain(cell["label"]),
+                    Cell(text.percent(each["accuracy"]), "n = 1", run, "test_accuracy", each["accuracy"]),
+                    Cell(
+                        text.percent(each["mean_confidence"]),
+                        "n = 1",
+                        run,
+                        "confidence",
+                        each["mean_confidence"],
+                    ),
+                    Cell(text.percent(each["ece"]), "n = 1", run, "ece", each["ece"]),
+                    Cell(each["text"], runs=run),
+                )
+            )
+        columns = heads(
+            "Run",
+            *numeric("Accuracy, %", "Mean confidence, %", "ECE, points"),
+            "",
+        )
         note = "Expected calibration error (ECE) on the test images, first complete run of each cell."
         blocks.append(context.table("calibration", "Calibration", columns, rows, note=note, sortable=True))
     return Section("errors", "Errors", tuple(blocks))
@@ -85,20 +158,38 @@ def runs(context: Context) -> Section:
     """Cost, and every run of the study with what it takes to repeat it."""
     blocks: list[Block] = []
     found = context.findings["cost"]
-    blocks += [Heading("cost", "What it cost"), *context.headline("cost"), *context.missing("cost"), *context.figure("cost")]
+    blocks += [
+        Heading("cost", "What it cost"),
+        *context.headline("cost"),
+        *context.missing("cost"),
+        *context.figure("cost"),
+    ]
     if found["points"]:
         rows = []
         for point in found["points"]:
             cell = context.cells[point["cell"]]
             mark = "★" if point["pareto"] else ""
             accuracy = stat(cell, "test_accuracy", bounds=False)
-            rows.append((plain(cell["long_label"]), quantity(cell, "train_seconds", text.seconds(point["train_seconds"])),
-                         quantity(cell, "images_per_second", text.rate(point["images_per_second"])),
-                         quantity(cell, "peak_memory_mb", text.rate(point["peak_memory_mb"])),
-                         Cell(accuracy.text, accuracy.small, accuracy.runs, accuracy.measure, accuracy.value, mark=mark)))  # fmt: skip
+            rows.append(
+                (
+                    plain(cell["long_label"]),
+                    quantity(cell, "train_seconds", text.seconds(point["train_seconds"])),
+                    quantity(cell, "images_per_second", text.rate(point["images_per_second"])),
+                    quantity(cell, "peak_memory_mb", text.rate(point["peak_memory_mb"])),
+                    Cell(
+                        accuracy.text,
+                        accuracy.small,
+                        accuracy.runs,
+                        accuracy.measure,
+                        accuracy.value,
+                        mark=mark,
+                    ),
+                )
+            )
         names = ("Training time", "Images per second", "Peak memory, MB", "Test accuracy, %")
-        columns = ["Setting", *(Column(name, numeric=True) for name in names)]
-        note = f"Means over runs. ★: no other setting is both as fast and as accurate. {text.sentence(found['note'])}".strip()
+        columns = heads("Setting", *numeric(*names))
+        note = "Means over runs. ★: no other setting is both as fast and as accurate. "
+        note = (note + text.sentence(found["note"])).strip()
         blocks.append(context.table("cost", "Cost per run", columns, rows, note=note, sortable=True))
     blocks += [Heading("all-runs", "All runs"), run_list(context)]
     return Section("runs", "All runs", tuple(blocks))
@@ -107,14 +198,21 @@ def runs(context: Context) -> Section:
 def run_list(context: Context) -> RunList:
     """Return the list of every run with settings, state, numbers, time, log, and the command to repeat it."""
     varied = [name for name in context.findings["setup"]["varied"] if name not in _QUESTION]
-    several_seeds = [name for name in ("seed", "subset_seed")
-                     if len({row.get(name) for row in context.inputs.results}) > 1]  # fmt: skip
+    several_seeds = [
+        name for name in ("seed", "subset_seed") if len({row.get(name) for row in context.inputs.results}) > 1
+    ]
     shown = [*varied, *several_seeds]
     planned = {each["run"]: each for each in context.study["runs"]}
     names = ("Images", "Steps", "Training accuracy, %", "Test accuracy, %", "Training time")
-    columns = [Column("Run", code=True), Column("State"), Column("Model"), Column("Initial weights"), Column("Fraction"),
-               *(Column(text.sentence(context.setting(name)).rstrip(".")) for name in shown),
-               *(Column(name, numeric=True) for name in names)]  # fmt: skip
+    columns = heads(
+        Column("Run", code=True),
+        "State",
+        "Model",
+        "Initial weights",
+        "Fraction",
+        *(text.sentence(context.setting(name)).rstrip(".") for name in shown),
+        *numeric(*names),
+    )
     details = []
     for row in context.inputs.results:
         run, state = row["run"], row["state"]
@@ -130,21 +228,48 @@ def run_list(context: Context) -> RunList:
             number(_float(row.get("steps")), runs=(run,)),
             _accuracy(row, "train_accuracy", run),
             _accuracy(row, "test_accuracy", run),
-            Cell(text.seconds(_float(row.get("train_seconds"))), runs=(run,), measure="train_seconds",
-                 value=_float(row.get("train_seconds"))),
-        ]  # fmt: skip
-        machine = ", ".join(filter(None, (
-            row.get("hostname"), row.get("device_name") or row.get("device"), row.get("precision"),
-            f"{row['threads']} threads" if row.get("threads") else "",
-            f"{text.rate(_float(row.get('images_per_second')))} images/s" if row.get("images_per_second") else "",
-            f"peak {text.rate(_float(row.get('peak_memory_mb')))} MB" if row.get("peak_memory_mb") else "",
-            f"{row['started']} to {row['ended']}" if row.get("started") and row.get("ended") else "",
-        )))  # fmt: skip
+            Cell(
+                text.seconds(_float(row.get("train_seconds"))),
+                runs=(run,),
+                measure="train_seconds",
+                value=_float(row.get("train_seconds")),
+            ),
+        ]
+        machine = ", ".join(
+            filter(
+                None,
+                (
+                    row.get("hostname"),
+                    row.get("device_name") or row.get("device"),
+                    row.get("precision"),
+                    f"{row['threads']} threads" if row.get("threads") else "",
+                    f"{text.rate(_float(row.get('images_per_second')))} images/s"
+                    if row.get("images_per_second")
+                    else "",
+                    f"peak {text.rate(_float(row.get('peak_memory_mb')))} MB"
+                    if row.get("peak_memory_mb")
+                    else "",
+                    f"{row['started']} to {row['ended']}" if row.get("started") and row.get("ended") else "",
+                ),
+            )
+        )
         plan = planned.get(run, {})
         settings = plan.get("settings") or {}
-        words = ", ".join(f"{context.setting(name)} {value}" for name, value in settings.items() if value is not None)
-        details.append(RunDetails(run, state, row.get("reason") or "", tuple(cells), words,
-                                  row.get("log") or plan.get("log") or "", command(context.inputs, plan), machine))  # fmt: skip
+        words = ", ".join(
+            f"{context.setting(name)} {value}" for name, value in settings.items() if value is not None
+        )
+        details.append(
+            RunDetails(
+                run,
+                state,
+                row.get("reason") or "",
+                tuple(cells),
+                words,
+                row.get("log") or plan.get("log") or "",
+                command(context.inputs, plan),
+                machine,
+            )
+        )
     note = "Unfold a run for all its settings, its log, its machine, and the command that repeats exactly this run."
     place = context.number("table", "runs")
     return RunList("table-runs", place, "Every run of the study", tuple(columns), tuple(details), note)
@@ -178,13 +303,23 @@ def reproduce(context: Context) -> Section:
     """How to get the same numbers again."""
     found = context.findings["setup"]
     study = context.study["study"]
-    facts = [Fact(name, ", ".join(str(each) for each in values)) for name, values in found["versions"].items()]
+    facts = [
+        Fact(name, ", ".join(str(each) for each in values)) for name, values in found["versions"].items()
+    ]
     machines = [
-        ", ".join(filter(None, (each["device_name"] or each["device"], each["precision"],
-                                f"{each['threads']} threads" if each["threads"] else "")))
+        ", ".join(
+            filter(
+                None,
+                (
+                    each["device_name"] or each["device"],
+                    each["precision"],
+                    f"{each['threads']} threads" if each["threads"] else "",
+                ),
+            )
+        )
         + f": {text.plural(each['runs'], 'run')}"
         for each in found["devices"]
-    ]  # fmt: skip
+    ]
     facts += [Fact("Machine", "; ".join(machines))] if machines else []
     facts += [Fact("Seeds", ", ".join(str(seed) for seed in found["seeds"]))]
     commits = found.get("git_commits") or []
@@ -194,14 +329,19 @@ def reproduce(context: Context) -> Section:
     blocks: list[Block] = [
         said("The whole study, from the project's folder"),
         Code(f"make\n.venv/bin/snakemake --cores all --config study={study}"),
-        said("One run: copy its command from the list of all runs. Same settings and seed give the same numbers on the same "
-             "kind of machine with the same number of threads; across machines expect differences of the size of a new seed"),
+        said(
+            "One run: copy its command from the list of all runs. Same settings and seed give the same numbers on the "
+            "same kind of machine with the same number of threads; across machines expect differences of the size of "
+            "a new seed"
+        ),
         Facts(tuple(facts)),
-    ]  # fmt: skip
+    ]
     return Section("reproduce", "How to reproduce", tuple(blocks))
 
 
 def limits(context: Context) -> Section:
     """What this study cannot say."""
-    blocks = context.claims("limits") or [Note("No limits were computed; run `scalestudy analyse` again.", "missing")]
+    blocks = context.claims("limits") or [
+        Note("No limits were computed; run `scalestudy analyse` again.", "missing")
+    ]
     return Section("limits", "Limits of this study", tuple(blocks))

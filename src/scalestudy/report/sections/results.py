@@ -2,8 +2,8 @@
 
 from scalestudy.report import text
 from scalestudy.report.sections.context import Context, Json, fraction_words, said
-from scalestudy.report.tables import number, plain, stat
-from scalestudy.report.view import Block, Cell, Column, Evidence, Note, Paragraph, Section, Statement
+from scalestudy.report.tables import heads, number, numeric, plain, stat
+from scalestudy.report.view import Block, Cell, Evidence, Note, Paragraph, Section, Statement
 
 _INTERVALS = {
     "wilson": "95 % test-sampling interval of one run (Wilson): it says nothing about other seeds",
@@ -15,13 +15,18 @@ def interval_note(cells: list[Json], measure: str = "test_accuracy") -> str:
     """Return the sentence on what the small numbers in a table's cells are."""
     kinds = {cell[measure]["interval"] for cell in cells if cell[measure]["interval"]}
     words = [_INTERVALS[kind] for kind in ("student_t", "wilson") if kind in kinds]
-    return f"In small type: {'; '.join(words)}; n is the number of runs." if words else "n is the number of runs."
+    return (
+        f"In small type: {'; '.join(words)}; n is the number of runs."
+        if words
+        else "n is the number of runs."
+    )
 
 
 def comparison(context: Context) -> Section:
     """Every model on every fraction, per init, test and training."""
     found = context.findings["comparison"]
     blocks: list[Block] = [*context.headline("comparison"), *context.missing("comparison")]
+    blocks += context.figure("accuracy_by_size") + context.figure("init_side_by_side")
     inits = list(dict.fromkeys(row["init"] for row in found["rows"]))
     for place, init in enumerate(inits):
         rows = [row for row in found["rows"] if row["init"] == init]
@@ -30,16 +35,19 @@ def comparison(context: Context) -> Section:
         for row in rows:
             these = [context.cells[name] if name else None for name in row["cells"]]
             for measure, words in (("test_accuracy", "test"), ("train_accuracy", "training")):
-                lines.append((plain(context.model(row["model"])), plain(words),
-                              *(stat(cell, measure, bounds=measure == "test_accuracy") for cell in these)))  # fmt: skip
-        columns = [Column("Model"), Column("Accuracy, %"),
-                   *(Column(context.size_column(each), numeric=True, group="Fraction (training images)")
-                     for each in found["fractions"])]  # fmt: skip
+                lines.append(
+                    (
+                        plain(context.model(row["model"])),
+                        plain(words),
+                        *(stat(cell, measure, bounds=measure == "test_accuracy") for cell in these),
+                    )
+                )
+        sizes = [context.size_column(each) for each in found["fractions"]]
+        columns = heads("Model", "Accuracy, %", *numeric(*sizes, group="Fraction (training images)"))
         name = "comparison" if place == 0 else f"comparison-{init}"
         title = f"Accuracy at the last epoch, {context.init(init)}"
         note = interval_note(cells) + " The last epoch, never the best one."
-        blocks.append(context.table(name, title, columns, lines, heads=2, note=note))
-    blocks += context.figure("accuracy_by_size") + context.figure("init_side_by_side")
+        blocks.append(context.table(name, title, columns, lines, row_heads=2, note=note))
     return Section("comparison", "Models, data and initial weights compared", tuple(blocks))
 
 
@@ -47,6 +55,7 @@ def hyperparameters(context: Context) -> Section:
     """Per model: fractions by settings, the best cell of each line marked."""
     found = context.findings["hyperparameters"]
     blocks: list[Block] = [*context.headline("hyperparameters"), *context.missing("hyperparameters")]
+    blocks += context.figure("accuracy_by_batch_size") + context.figure("hyperparameters")
     selection = found.get("selection") or {}
     if found["tables"] and selection.get("text"):
         blocks.append(Note(text.sentence(selection["text"])))
@@ -54,7 +63,6 @@ def hyperparameters(context: Context) -> Section:
         blocks += _hyperparameter_table(context, table)
         context.alias("table-hyperparameters", f"table-{table['id']}")
     blocks += [Note(text.sentence(words)) for words in found.get("caveats") or []]
-    blocks += context.figure("accuracy_by_batch_size") + context.figure("hyperparameters")
     return Section("hyperparameters", "Hyperparameters", tuple(blocks))
 
 
@@ -71,7 +79,7 @@ def _hyperparameter_table(context: Context, table: Json) -> list[Block]:
                 shown = Cell(shown.text, shown.small, shown.runs, shown.measure, shown.value, "best", "★")
             line.append(shown)
         lines.append((plain(f"{fraction_words(row['fraction'])} ({text.count(row['train_images'])})"), *line))
-    columns = [Column("Fraction (images)"), *(Column(each["label"], numeric=True) for each in table["columns"])]
+    columns = heads("Fraction (images)", *numeric(*(each["label"] for each in table["columns"])))
     note = "Test accuracy in % at the last epoch. ★ marks the highest of a line."
     sentences = [text.sentence(row["text"]) for row in table["rows"] if row["text"]]
     sentences += [text.sentence(words) for words in table["caveats"]]
@@ -92,11 +100,17 @@ def best(context: Context) -> Section:
         rows = [_best_row("best", context.cells[found["cell"]])]
         if found["runner_up"]:
             rows.append(_best_row("runner-up", context.cells[found["runner_up"]]))
-        names = ("Test accuracy, %", "Training accuracy, %", "Validation accuracy, %", "Steps")
-        columns = ["", "Setting", *(Column(name, numeric=True) for name in names)]
-        if not any(context.cells[name]["validation_accuracy"] for name in (found["cell"], found["runner_up"]) if name):
-            columns = [column for column in columns if not (isinstance(column, Column) and "Validation" in column.text)]
-            rows = [row[:4] + row[5:] for row in rows]
+        columns = heads(
+            "",
+            "Setting",
+            *numeric("Test accuracy, %", "Training accuracy, %", "Validation accuracy, %", "Steps"),
+        )
+        if not any(
+            context.cells[name]["validation_accuracy"] for name in (found["cell"], found["runner_up"]) if name
+        ):
+            place = [column.text for column in columns].index("Validation accuracy, %")
+            del columns[place]
+            rows = [(*row[:place], *row[place + 1 :]) for row in rows]
         note = f"Chosen among {text.plural(found['compared'], 'setting')}."
         blocks.append(context.table("best", "The best result", columns, rows, note=note))
     if found["difference"]:
@@ -106,7 +120,11 @@ def best(context: Context) -> Section:
 
 
 def _best_row(words: str, cell: Json) -> tuple[Cell, ...]:
-    validation = stat(cell, "validation_accuracy") if cell["validation_accuracy"] else Cell(text.MISSING, "none held out")
+    validation = (
+        stat(cell, "validation_accuracy")
+        if cell["validation_accuracy"]
+        else Cell(text.MISSING, "none held out")
+    )
     return (
         plain(words),
         plain(cell["long_label"]),
@@ -132,12 +150,26 @@ def reference(context: Context) -> Section:
             sign = {"above": "▲ ", "below": "▼ "}.get(row["verdict"], "")
             away = Cell(text.points(row["difference"]), _span(row), runs, "", row["difference"])
             reason = (row["reason"] or "") if row["verdict"] == "no result" else ""
-            lines.append((plain(row["label"]), ours, Cell(text.percent(row["theirs"]), value=row["theirs"]), away,
-                          Cell(sign + row["verdict"], reason, runs, tone=tone)))  # fmt: skip
-        columns = ["Setting", Column("Ours, %", numeric=True), Column("Theirs, %", numeric=True),
-                   Column("Difference, points", numeric=True), "Verdict"]  # fmt: skip
+            lines.append(
+                (
+                    plain(row["label"]),
+                    ours,
+                    Cell(text.percent(row["theirs"]), value=row["theirs"]),
+                    away,
+                    Cell(sign + row["verdict"], reason, runs, tone=tone),
+                )
+            )
+        columns = heads(
+            "Setting",
+            *numeric("Ours, %"),
+            *numeric("Theirs, %"),
+            *numeric("Difference, points"),
+            "Verdict",
+        )
         cells = [context.cells[row["cell"]] for row in table["rows"] if row["cell"]]
-        note = interval_note(cells) + (f" Source of the reference: {table['source']}." if table["source"] else "")
+        note = interval_note(cells) + (
+            f" Source of the reference: {table['source']}." if table["source"] else ""
+        )
         blocks.append(context.table(table["id"], table["title"], columns, lines, note=note, sortable=True))
         context.alias("table-reference", f"table-{table['id']}")
     return Section("reference", "Compared with reference numbers", tuple(blocks))

@@ -2,11 +2,10 @@
 
 from scalestudy.report import text
 from scalestudy.report.sections.context import Context, Json, fraction_words, said, statement
-from scalestudy.report.tables import number, plain
+from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.report.view import (
     Block,
     Cell,
-    Column,
     Fact,
     Facts,
     Heading,
@@ -22,16 +21,28 @@ def key_findings(context: Context) -> Section:
     blocks: list[Block] = (
         [Statements(tuple(statement(claim) for claim in claims), ordered=True)]
         if claims
-        else [Note("No run is complete yet, so there is no finding. `snakemake` trains what is missing.", "missing")]
+        else [
+            Note(
+                "No run is complete yet, so there is no finding. `snakemake` trains what is missing.",
+                "missing",
+            )
+        ]
     )
-    blocks += [Note(text.sentence(each["text"]), "warning", tuple(each["runs"])) for each in context.findings["warnings"]]
+    blocks += [
+        Note(text.sentence(each["text"]), "warning", tuple(each["runs"]))
+        for each in context.findings["warnings"]
+    ]
     return Section("key-findings", "Key findings", tuple(blocks))
 
 
 def setup(context: Context) -> Section:
     """Data with sample images, subsets, models, weights, recipe, experiments."""
     found = context.findings["setup"]
-    blocks: list[Block] = [Heading("data", "Data"), *_data(context, found["dataset"]), *context.figure("samples")]
+    blocks: list[Block] = [
+        Heading("data", "Data"),
+        *_data(context, found["dataset"]),
+        *context.figure("samples"),
+    ]
     blocks += [Heading("subsets", "Training subsets"), *_subsets(context, found)]
     blocks += [Heading("models", "Models and initial weights"), *_models(context, found)]
     blocks += [Heading("recipe", "Recipe"), *_recipe(context, found)]
@@ -44,7 +55,10 @@ def _data(context: Context, dataset: Json) -> list[Block]:
     size = dataset["image_size"]
     facts = [
         Fact("Dataset", dataset["title"] or dataset["name"]),
-        Fact("Images", f"{text.count(dataset['train_images'])} training, {text.count(dataset['test_images'])} test"),
+        Fact(
+            "Images",
+            f"{text.count(dataset['train_images'])} training, {text.count(dataset['test_images'])} test",
+        ),
         Fact("Size", f"{size} × {size} pixels, RGB"),
     ]
     if classes:
@@ -53,7 +67,11 @@ def _data(context: Context, dataset: Json) -> list[Block]:
     normalization = context.findings["setup"]["normalization"]
     if normalization:
         values = [", ".join(f"{value:.4f}" for value in normalization[key]) for key in ("mean", "std")]
-        facts.append(Fact("Normalisation", f"{normalization['name']}: mean {values[0]}; standard deviation {values[1]}"))
+        facts.append(
+            Fact(
+                "Normalisation", f"{normalization['name']}: mean {values[0]}; standard deviation {values[1]}"
+            )
+        )
     blocks: list[Block] = [Facts(tuple(facts))]
     summary = dataset.get("summary") or {}
     blocks += [Note(text.sentence(str(words))) for words in summary.get("notes") or []]
@@ -63,7 +81,11 @@ def _data(context: Context, dataset: Json) -> list[Block]:
             (plain(name), number(train), number(test))
             for name, train, test in zip(classes, counts, dataset["test_counts"], strict=True)
         ]
-        columns = ["Class", Column("Training images", numeric=True), Column("Test images", numeric=True)]
+        columns = heads(
+            "Class",
+            *numeric("Training images"),
+            *numeric("Test images"),
+        )
         blocks.append(context.table("classes", "Images per class", columns, rows, sortable=True))
     return blocks
 
@@ -83,12 +105,14 @@ def _subsets(context: Context, found: Json) -> list[Block]:
                     plain(fraction_words(subset["fraction"])),
                     number(subset["train_images"], runs=runs),
                     Cell(per_class or text.MISSING),
-                    *(number(budget.get(key), runs=runs) for key in
-                      ("batch_size", "epochs", "batches_per_epoch", "steps", "images_seen")),
+                    *(
+                        number(budget.get(key), runs=runs)
+                        for key in ("batch_size", "epochs", "batches_per_epoch", "steps", "images_seen")
+                    ),
                 )
-            )  # fmt: skip
+            )
     names = ("Images", "Per class", "Batch size", "Epochs", "Batches per epoch", "Steps", "Images seen")
-    columns = [Column("Fraction"), *(Column(name, numeric=True) for name in names)]
+    columns = heads("Fraction", *numeric(*names))
     return [
         said("Subsets are stratified by class and nested: a smaller one is contained in each larger one."),
         context.table("subsets", "Training subsets and their budgets", columns, rows),
@@ -98,14 +122,33 @@ def _subsets(context: Context, found: Json) -> list[Block]:
 
 def _models(context: Context, found: Json) -> list[Block]:
     models = [
-        (plain(each["title"]), plain(each["model"], code=True), number(each["parameters"]), number(each["features"]))
+        (
+            plain(each["title"]),
+            plain(each["model"], code=True),
+            number(each["parameters"]),
+            number(each["features"]),
+        )
         for each in found["models"]
     ]
-    columns = ["Model", "Name", Column("Parameters", numeric=True), Column("Features before the head", numeric=True)]
-    inits = [(plain(each["title"]), plain(each["init"], code=True), plain(each["source"] or "random")) for each in found["inits"]]
+    columns = heads(
+        "Model",
+        "Name",
+        *numeric("Parameters"),
+        *numeric("Features before the head"),
+    )
+    inits = [
+        (plain(each["title"]), plain(each["init"], code=True), plain(each["source"] or "random"))
+        for each in found["inits"]
+    ]
     return [
-        context.table("models", "Models", columns, models, note="The head is a new linear layer with one output per class."),
-        context.table("weights", "Initial weights", ["Initial weights", "Name", "Source"], inits),
+        context.table(
+            "models",
+            "Models",
+            columns,
+            models,
+            note="The head is a new linear layer with one output per class.",
+        ),
+        context.table("weights", "Initial weights", heads("Initial weights", "Name", "Source"), inits),
     ]
 
 
@@ -114,11 +157,18 @@ def _recipe(context: Context, found: Json) -> list[Block]:
         Fact(text.sentence(row["label"]).rstrip("."), str(row["text"])) for row in found["recipe_rows"]
     )
     rows = [
-        (plain(each["title"]), Cell(axes_words(context, each["axes"])), Cell(f"{each['complete']} of {each['planned']}"))
+        (
+            plain(each["title"]),
+            Cell(axes_words(context, each["axes"])),
+            Cell(f"{each['complete']} of {each['planned']}"),
+        )
         for each in found["experiments"]
     ]
-    blocks: list[Block] = [said("Every run has these settings unless an experiment says otherwise."), Facts(facts)]
-    columns = ["Experiment", "What it crosses", Column("Runs", numeric=True)]
+    blocks: list[Block] = [
+        said("Every run has these settings unless an experiment says otherwise."),
+        Facts(facts),
+    ]
+    columns = heads("Experiment", "What it crosses", *numeric("Runs"))
     blocks.append(context.table("experiments", "Experiments", columns, rows))
     return blocks
 
@@ -126,4 +176,7 @@ def _recipe(context: Context, found: Json) -> list[Block]:
 def axes_words(context: Context, axes: Json) -> str:
     """Return an experiment's axes in words: `batch size: 32, 64; fraction: 1/16, 1`. Single values are left out."""
     several = {name: values for name, values in axes.items() if len(values) > 1} or axes
-    return "; ".join(f"{context.setting(name)}: {', '.join(str(value) for value in values)}" for name, values in several.items())
+    return "; ".join(
+        f"{context.setting(name)}: {', '.join(str(value) for value in values)}"
+        for name, values in several.items()
+    )

@@ -1,0 +1,52 @@
+"""`scalestudy figure` and `render`: from findings to figures and pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalestudy.errors import UserError
+from scalestudy.study import paths
+
+StudyName = Annotated[
+    str, typer.Argument(help="A study with results: its name, or the folder results/<study>.")
+]
+
+
+def results_of(study: str) -> Path:
+    """Return the results folder of a study, given by its name, its YAML file or the folder itself."""
+    named = paths.study_folder(Path(study).stem if study.endswith((".yaml", ".yml")) else study)
+    for folder in (named, Path(study)):
+        if folder.is_dir():
+            return folder
+    known = sorted(path.parent.name for path in paths.RESULTS.glob("*/findings.json"))
+    there = f"results are there of {', '.join(known)}" if known else "no study has results yet"
+    raise UserError(
+        f"{study}: no folder {named}; {there}; `snakemake --cores all --config study={study}` makes them"
+    )
+
+
+def figure(
+    name: Annotated[str, typer.Argument(help="The figure, such as accuracy_by_size; or all.")],
+    study: StudyName,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well, for a paper.")] = False,
+) -> None:
+    """Draw a figure of a study, or all, into results/<study>/figures: SVG, PNG, and its numbers as CSV."""
+    from scalestudy.report.figures import figure_names
+    from scalestudy.report.figures.drawing import draw, save
+    from scalestudy.report.inputs import Inputs
+
+    folder = results_of(study)
+    inputs = Inputs(folder)
+    formats = ("svg", "png", "csv", *(["pdf"] if pdf else []))
+    for each in figure_names(inputs.study) if name == "all" else [name]:
+        for path in save(draw(each, inputs), each, folder / "figures", formats):
+            print(path)
+
+
+def render(study: StudyName) -> None:
+    """Render report/<study>/report.html and report.md, with their figures and tables beside them."""
+    from scalestudy.report.render import render_report
+
+    folder = results_of(study)
+    print(render_report(folder, paths.report_folder(folder.resolve().name)))
