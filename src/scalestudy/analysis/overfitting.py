@@ -14,12 +14,14 @@ Trend = Literal["growing", "shrinking", "flat", "unknown"]
 
 
 def gap_trend(gaps: Sequence[float]) -> tuple[float | None, Trend]:
-    """Return the gap's change per epoch and its direction.
+    """Return the gap's change per epoch and its direction towards the end of training.
 
-    The least-squares slope over the epochs; growing or shrinking where its 95 % interval (Student t, Draper
-    and Smith 1998, Applied regression analysis, section 1.4) excludes zero, else flat. Descriptive:
-    neighbouring epochs are not independent. unknown with fewer than four epochs.
+    The least-squares slope over the last half of the epochs, or the last five where that is more; growing or
+    shrinking where its 95 % interval (Student t, Draper and Smith 1998, Applied regression analysis, section
+    1.4) excludes zero, else flat. Descriptive: neighbouring epochs are not independent. unknown with fewer
+    than four epochs.
     """
+    gaps = gaps[-max(5, len(gaps) // 2) :]
     n = len(gaps)
     if n < 4:
         return None, "unknown"
@@ -87,7 +89,7 @@ def _text(cell: Cell, trend: Trend, change: float | None, improving: bool | None
         if (cell.gap or 0.0) >= 0
         else (f"train {points(cell.gap or 0.0)} below test")
     )
-    parts = [gap if trend == "unknown" else f"{gap}, {trend} over the epochs"]
+    parts = [gap if trend == "unknown" else f"{gap}, {trend} when training ended"]
     if change is not None:
         state = "still improving at the end" if improving else "no longer improving beyond test noise"
         parts.append(f"{state} ({signed_points(change)})")

@@ -16,6 +16,7 @@ from scalestudy.analysis.words import (
 )
 
 Json = dict[str, Any]
+MOST_CLAUSES = 8  # a sentence with more clauses gives their tally instead: the table has each of them
 VERDICTS = ("higher", "lower", "not distinguishable", "not compared")
 
 

@@ -1,6 +1,7 @@
 """Discussion 2: what initial weights change, and why."""
 
 from scalestudy.analysis.claims.facts import (
+    MOST_CLAUSES,
     Facts,
     Json,
     basis,
@@ -13,11 +14,12 @@ from scalestudy.analysis.claims.facts import (
     pairs_of_models,
     sentence,
     short,
+    span_of_decided,
     tally,
     tally_text,
 )
 from scalestudy.analysis.labels import plain, share_of_data
-from scalestudy.analysis.words import capitalised, listing, percent, signed_points
+from scalestudy.analysis.words import capitalised, listing, number_word, percent, signed_points
 
 
 def gain_on_each_fraction(facts: Facts, init: str) -> Json | None:
@@ -34,6 +36,8 @@ def gain_on_each_fraction(facts: Facts, init: str) -> Json | None:
         parts = [
             f"on {share_of_data(row['fraction'])} {short(each)}" for row, each in zip(own, found, strict=True)
         ]
+        if len(rows) > MOST_CLAUSES:
+            parts = [f"{tally_text(found)}{span_of_decided(found)}"]
         clauses.append(f"{facts.model(model)}: {listing(parts)}")
     text = sentence(
         f"{capitalised(facts.init(init))} against from scratch, test accuracy is, for "
@@ -95,20 +99,26 @@ def effective(facts: Facts, init: str) -> Json | None:
         each for each in facts.all["axes"]["fraction"] if any(r["fraction"] == each for r in rows)
     )
     own = [each for each in rows if each["fraction"] == smallest]
-    parts = []
-    for row in own:
-        model = facts.model(row["model"])
+    matched = [each for each in own if each["ratio"] is not None]
+    others = [each for each in own if each["ratio"] is None]
+    parts = [
+        f"{facts.model(row['model'])} matches from-scratch training on {row['text']} images "
+        f"({row['ratio']:.1f} times as many)"
+        for row in matched
+    ]
+    if len(matched) > MOST_CLAUSES // 2:
+        ratios = sorted(each["ratio"] for each in matched)
+        parts = [
+            f"{number_word(len(matched))} models match from-scratch training on {ratios[0]:.1f} to "
+            f"{ratios[-1]:.1f} times as many images"
+        ]
+    for row in others:
+        images = row["text"].strip("<> ")
         if row["bound"] == "above":
-            most = row["text"].removeprefix("> ")
-            parts.append(f"{model} beats from-scratch training on all {most} images, the most measured")
-        elif row["bound"] == "below":
-            fewest = row["text"].removeprefix("< ")
-            parts.append(f"{model} falls short of from-scratch training on {fewest} images")
+            what = f"beats from-scratch training on all {images} images, the most measured"
         else:
-            parts.append(
-                f"{model} matches from-scratch training on {row['text']} images ({row['ratio']:.1f} times as "
-                "many)"
-            )
+            what = f"falls short of from-scratch training on {images} images"
+        parts.append(f"{facts.model(row['model'])} {what}")
     text = sentence(
         f"In effective data (Hernandez et al. 2021): with {facts.data(own[0]['cell'])} and "
         f"{facts.init(init)},",

@@ -3,6 +3,7 @@
 import math
 
 from scalestudy.analysis.claims.facts import (
+    MOST_CLAUSES,
     Facts,
     Json,
     basis,
@@ -23,7 +24,7 @@ from scalestudy.analysis.words import capitalised, counted, listing, percent, po
 
 
 def data(facts: Facts) -> Json | None:
-    """One clause per series: each step from one training-set size to the next."""
+    """One clause per series: its steps from one training-set size to the next."""
     steps = facts.all["data_size"]["steps"]
     if not steps:
         return None
@@ -39,6 +40,8 @@ def data(facts: Facts) -> Json | None:
             f"{_brief(each)}"
             for each in found
         ]
+        if len(steps) > MOST_CLAUSES:
+            parts = [f"{tally_text(found, 'step')}{span_of_decided(found)}"]
         clauses.append(f"{row['label']}, {listing(parts)}")
     text = f"{sentence('With more data, test accuracy is:', '; '.join(clauses))} {tests(used)}"
     clause = budget_clause(facts)
@@ -105,7 +108,14 @@ def slopes(facts: Facts) -> Json | None:
     used = [point["cell"] for each in series for point in each["points"]]
     text = facts.all["scaling"]["headline"]
     fitted = [each for each in series if each["fit"]["fitted"]]
-    if fitted:
+    if len(fitted) > MOST_CLAUSES // 4:
+        exponents = sorted(each["fit"]["b"] for each in fitted)
+        misses = [abs(each["fit"]["held_out"]["difference"]) for each in fitted]
+        text = (
+            f"{text} The fitted exponents run from {exponents[0]:.2f} to {exponents[-1]:.2f}; fitted to the "
+            f"smaller sizes alone, the curves miss the largest by at most {points(max(misses))}."
+        )
+    elif fitted:
         parts = []
         for each in fitted:
             held_out = each["fit"]["held_out"]
@@ -132,6 +142,8 @@ def models(facts: Facts, init: str) -> Json | None:
         parts = [
             f"on {share_of_data(row['fraction'])} {short(each)}" for row, each in zip(own, found, strict=True)
         ]
+        if len(rows) > MOST_CLAUSES:
+            parts = [f"{tally_text(found)}{span_of_decided(found)}"]
         clauses.append(f"{facts.model(model)} against {facts.model(models[0])}: {listing(parts)}")
     text = f"{sentence(facts.init(init) + ',', '; '.join(clauses))} {tests(used)}"
     return claim(facts, "", text, cells_of(used), ["model_size"], ["model_size"])
@@ -233,7 +245,7 @@ def gap(facts: Facts) -> Json | None:
     growing = sum(row["trend"] == "growing" for row in facts.all["overfitting"]["rows"])
     total = len(facts.all["overfitting"]["rows"])
     if growing:
-        text += f"; the gap was still growing over the epochs in {growing} of {counted(total, 'cell')}"
+        text += f"; the gap was still growing when training ended in {growing} of {counted(total, 'cell')}"
     return claim(facts, "", sentence(text), cells, ["gap_by_size"], ["overfitting"])
 
 
