@@ -2,13 +2,14 @@
 
 
 rule write_study:
-    """The resolved study beside its results."""
+    """The resolved study beside its results; first of all, for it tries what the report will need."""
     input:
         PLAN.file,
     output:
         f"{RESULTS}/study.json",
     log:
         f"{RESULTS}/logs/write_study.log",
+    priority: 2_000_000
     conda:
         "../envs/scalestudy.yaml"
     params:
