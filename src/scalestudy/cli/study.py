@@ -56,7 +56,7 @@ def write_study(
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
     config: Config = [],  # noqa: B006
 ) -> None:
-    """Write the resolved study, every run with its settings and command, as JSON, once what its report needs is there."""
+    """Write the resolved study, every run with settings and command, as JSON, once its report can be made."""
     from scalestudy.report.preflight import check_report_libraries
 
     check_report_libraries()
