@@ -16,6 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from scalestudy.analysis.findings import analyse
+from scalestudy.files import read_json
+from scalestudy.results.collect import collect
+
 Settings = dict[str, Any]
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -160,6 +164,18 @@ def write_synthetic_study(
     return folder
 
 
+def synthetic_findings(root: Path, **options: Any) -> dict[str, Any]:
+    """Return the findings of a whole study made up below `root`; options as `write_synthetic_study` takes them."""
+    return analyse(collected(root, **options))
+
+
+def collected(root: Path, **options: Any) -> Path:
+    """Write a whole study below `root`, collect it, and return its folder."""
+    folder = write_synthetic_study(root, **options)
+    study = read_json(folder / "study.json")
+    return collect(study, study["runs"], root)
+
+
 def run_name(settings: Settings) -> str:
     """Return the name of a synthetic run: readable and unique over its settings."""
     readable = (
@@ -204,16 +220,16 @@ def _dataset_info(
         pixels: np.ndarray = (colour[labels] + noise).astype(np.uint8)
         return pixels
 
-    arrays = {
-        "train_images": images(train_labels),
-        "train_labels": train_labels,
-        "test_images": images(test_labels),
-        "test_labels": test_labels,
-    }
+    arrays = {"train_labels": train_labels, "test_labels": test_labels}
+    if write:
+        arrays |= {"train_images": images(train_labels), "test_images": images(test_labels)}
     digest = hashlib.sha256()
     for array in arrays.values():
         digest.update(array.tobytes())
-    pixels = arrays["train_images"].reshape(-1, 3) / 255.0
+    mean, std = [0.5, 0.5, 0.5], [0.2, 0.2, 0.2]
+    if write:
+        pixels = arrays["train_images"].reshape(-1, 3) / 255.0
+        mean, std = pixels.mean(axis=0).round(4).tolist(), pixels.std(axis=0).round(4).tolist()
     info = {
         "name": f"synthetic_{size}-{digest.hexdigest()[:6]}",
         "source": "synthetic",
@@ -224,8 +240,8 @@ def _dataset_info(
         "test_images": test_images,
         "train_counts": np.bincount(train_labels, minlength=len(classes)).tolist(),
         "test_counts": np.bincount(test_labels, minlength=len(classes)).tolist(),
-        "mean": pixels.mean(axis=0).round(4).tolist(),
-        "std": pixels.std(axis=0).round(4).tolist(),
+        "mean": mean,
+        "std": std,
         "sha256": digest.hexdigest(),
         "summary": {"modes": {"RGB": train_images + test_images}, "notes": []},
     }

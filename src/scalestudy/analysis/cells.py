@@ -223,7 +223,8 @@ def _round(value: Fraction) -> int:
 
 def describe_cell(cell: Cell, group: Group, labels: Labels) -> tuple[str, str]:
     """Return a cell's label within its group, and one that tells it from all cells of the study."""
-    short = f"{labels.model(cell.model)}, {labels.init(cell.init)}, {cell.fraction}"
+    share = "all data" if cell.fraction == "1" else cell.fraction
+    short = f"{labels.model(cell.model)}, {labels.init(cell.init)}, {share}"
     return short, f"{short}, {labels.describe(group.differs)}" if group.differs else short
 
 

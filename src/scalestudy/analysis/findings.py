@@ -107,7 +107,7 @@ def analyse(study_dir: Path) -> dict[str, Any]:
         "batch_sizes": _batch_sizes(grid, labels),
         "model_size": _model_size(grid, differences, labels),
         "data_size": _data_size(grid, differences),
-        "transfer": transfer(grid, differences, labels),
+        "transfer": transfer(grid, differences, labels, test_images),
         "scaling": scaling(data, grid, labels),
         "overfitting": overfitting(grid, curves, labels, test_images),
         "curves": curves_json(grid, curves, labels),

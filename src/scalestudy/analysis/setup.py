@@ -197,7 +197,7 @@ def budget(grid: Grid) -> dict[str, str]:
             (small, few), (large, many) = ends
             text += (
                 f", so a smaller subset also means fewer optimizer steps ({thousands(few)} on {small}, "
-                f"{thousands(many)} on {large})"
+                f"{thousands(many)} on {'all' if large == '1' else large})"
             )
         text += "."
     if rule == "mixed":

@@ -40,7 +40,7 @@ def effective_data(curve: Sequence[tuple[float, float]], accuracy: float) -> Eff
     return EffectiveData(None, "above")
 
 
-def transfer(grid: Grid, differences: Differences, labels: Labels) -> dict[str, Any]:
+def transfer(grid: Grid, differences: Differences, labels: Labels, test_images: int) -> dict[str, Any]:
     """Return the gains over training from scratch, and the effective data, of the base cells."""
     inits = [init for init in grid.inits if init != "none"]
     pairs = []
@@ -72,7 +72,7 @@ def transfer(grid: Grid, differences: Differences, labels: Labels) -> dict[str, 
         missing = "All runs start from scratch; add other weights to `init`."
     elif not gains:
         missing = "No point has results both from scratch and with other weights; run the missing ones."
-    effective = [] if missing else _effective(grid, inits)
+    effective = [] if missing else _effective(grid, inits, test_images)
     return {
         "gains": gains,
         "effective": effective,
@@ -82,7 +82,7 @@ def transfer(grid: Grid, differences: Differences, labels: Labels) -> dict[str, 
     }
 
 
-def _effective(grid: Grid, inits: Sequence[str]) -> list[dict[str, Any]]:
+def _effective(grid: Grid, inits: Sequence[str], test_images: int) -> list[dict[str, Any]]:
     rows = []
     for model in grid.models:
         scratch = [
@@ -99,14 +99,16 @@ def _effective(grid: Grid, inits: Sequence[str]) -> list[dict[str, Any]]:
             for fraction in grid.fractions:
                 cell = grid.find(grid.base, model, init, fraction)
                 if cell and cell.accuracy is not None and cell.train_images:
-                    rows.append(_row(cell, curve, [each.id for each in scratch]))
+                    rows.append(_row(cell, curve, [each.id for each in scratch], test_images))
     return rows
 
 
-def _row(cell: Cell, curve: Sequence[tuple[float, float]], curve_cells: Sequence[str]) -> dict[str, Any]:
+def _row(
+    cell: Cell, curve: Sequence[tuple[float, float]], curve_cells: Sequence[str], test_images: int
+) -> dict[str, Any]:
     accuracy, images = cell.accuracy or 0.0, cell.train_images or 1
     found = effective_data(curve, accuracy)
-    low, high = _range(cell, curve)
+    low, high = _range(cell, curve, test_images)
     return {
         "model": cell.model,
         "init": cell.init,
@@ -124,7 +126,9 @@ def _row(cell: Cell, curve: Sequence[tuple[float, float]], curve_cells: Sequence
     }
 
 
-def _range(cell: Cell, curve: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+def _range(
+    cell: Cell, curve: Sequence[tuple[float, float]], test_images: int
+) -> tuple[float | None, float | None]:
     """Return the images read off at the ends of the cell's own interval; None beyond the curve.
 
     The curve's own uncertainty is left out, so this is too narrow rather than too wide.
@@ -132,8 +136,8 @@ def _range(cell: Cell, curve: Sequence[tuple[float, float]]) -> tuple[float | No
     values = [run.values["test_accuracy"] for run in cell.runs]
     if len(values) > 1:
         interval = student_t(values)
-    elif images := int(cell.runs[0].values.get("test_images", 0)):
-        interval = wilson(round(values[0] * images), images)
+    elif test_images:
+        interval = wilson(round(values[0] * test_images), test_images)
     else:
         return None, None
     return effective_data(curve, interval.low).images, effective_data(curve, interval.high).images

@@ -108,9 +108,9 @@ def effective(facts: Facts, init: str) -> Json | None:
     ]
     if len(matched) > MOST_CLAUSES // 2:
         ratios = sorted(each["ratio"] for each in matched)
+        times = " to ".join(dict.fromkeys(f"{ratio:.1f}" for ratio in (ratios[0], ratios[-1])))
         parts = [
-            f"{number_word(len(matched))} models match from-scratch training on {ratios[0]:.1f} to "
-            f"{ratios[-1]:.1f} times as many images"
+            f"{number_word(len(matched))} models match from-scratch training on {times} times as many images"
         ]
     for row in others:
         images = row["text"].strip("<> ")
