@@ -9,8 +9,11 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
+from scalestudy.study.commands import prepare_command
 from scalestudy.study.config import describe
 from scalestudy.study.dataset import SETTINGS_OF, SOURCES, DatasetSettings, identity
+from scalestudy.study.names import dataset_name
+from scalestudy.study.record import dataset_title
 
 
 def fault(**values: object) -> str:
@@ -81,6 +84,17 @@ def test_what_only_says_how_to_get_the_data_is_no_part_of_its_identity() -> None
         source="cifar10", mirror="http://x/y.tgz", archive="/z.tgz", download_timeout=3, num_classes=10
     )
     assert identity(plain) == identity(reached) == {"source": "cifar10"}
+
+
+def test_a_title_is_the_reports_affair_alone() -> None:
+    values = {"source": "imagefolder", "folder": "imgs"}
+    plain, titled = (
+        DatasetSettings.model_validate(each)
+        for each in (values, {**values, "title": "CIFAR-10 (JPEG files)"})
+    )
+    assert dataset_name(plain, 32) == dataset_name(titled, 32)
+    assert prepare_command(plain, "x", 32) == prepare_command(titled, "x", 32)
+    assert (dataset_title(plain), dataset_title(titled)) == ("Image folder", "CIFAR-10 (JPEG files)")
 
 
 @pytest.mark.parametrize("source", ["digits", "glyphs", "imagefolder"])
