@@ -144,6 +144,9 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     filters: dict[str, Any] = {
+        "prose": _prose,
+        "breakable": _breakable,
+        "md_prose": text.prose_markdown,
         "md": text.markdown,
         "mdcode": text.code,
         "anchor": text.anchor,
@@ -151,6 +154,19 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
     }
     found.filters.update(filters)
     return found
+
+
+def _prose(words: str) -> Markup:
+    """Return a sentence for HTML, what stands between backticks as code."""
+    pieces = text.prose_pieces(words)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if code else piece for piece, code in pieces
+    )
+
+
+def _breakable(name: str) -> Markup:
+    """Return a long name for HTML that may be broken after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def html(report: Report, folder: Path | None = None) -> str:

@@ -19,7 +19,7 @@ from scalestudy.files import atomic_path
 from scalestudy.report.palette import GRID, INK, MUTED
 
 WIDTH = 8.6  # inches of a full-width figure: 619 points, shown at up to 860 CSS pixels
-SMALL, BODY, TITLE = 7.0, 7.8, 8.6  # type sizes in points
+SMALL, BODY, TITLE = 7.6, 8.2, 9.0  # type sizes in points
 PIXELS_PER_INCH = 200
 
 # Fonts that have the letters that DejaVu Sans lacks, tried in this order where they are installed.

@@ -14,9 +14,9 @@ def plain(value: object, *, code: bool = False) -> Cell:
     return Cell(text.MISSING if value is None else str(value), code=code)
 
 
-def number(value: float | None, words: str | None = None, runs: Sequence[str] = (), small: str = "") -> Cell:
-    """Return a cell that sorts by `value` and shows `words` (or the count)."""
-    return Cell(words if words is not None else text.count(value), small, tuple(runs), value=value)
+def number(value: float | None, runs: Sequence[str] = (), measure: str = "") -> Cell:
+    """Return a cell with a count; `measure` is the column of results.csv that holds it."""
+    return Cell(text.count(value), "", tuple(runs), measure if runs else "", value)
 
 
 def gone(cell: Json) -> Cell:
@@ -70,21 +70,35 @@ def difference(found: Json | None) -> Cell:
     return Cell(text.points(found["value"]), small, runs, "difference", found["value"])
 
 
-def verdict(found: Json | None) -> Cell:
-    """Return a cell with the verdict in words, and how it was reached."""
+def verdict(found: Json | None, methods: Sequence[str]) -> Cell:
+    """Return a cell with the verdict in words and its p value; how it was reached where the table mixes `methods`."""
     if found is None:
         return Cell("not compared")
     tone = {"higher": "good", "lower": "bad"}.get(found["verdict"], "")
     sign = {"higher": "▲ ", "lower": "▼ "}.get(found["verdict"], "")
-    small = found["method_text"]
+    small = [found["method_text"]] if len(methods) > 1 else []
     if found["p_holm"] is not None:
-        small += f", p = {p_value(found['p_holm'])}" + (" (Holm)" if found["family"] > 1 else "")
-    return Cell(sign + found["verdict"], small, tuple(found["runs"]), tone=tone)
+        small.append(p_value(found["p_holm"]))
+    return Cell(sign + found["verdict"], ", ".join(small), tuple(found["runs"]), tone=tone)
+
+
+def methods_of(differences: Iterable[Json | None]) -> list[str]:
+    """Return how the differences were tested, each method once."""
+    return list(dict.fromkeys(each["method_text"] for each in differences if each and each["method_text"]))
+
+
+def difference_note(methods: Sequence[str], family: int) -> str:
+    """Return the sentence below a table of differences in test accuracy."""
+    tested = f" ({methods[0]})" if len(methods) == 1 else ""
+    words = f"Differences in test accuracy with 95 % intervals{tested}."
+    if family > 1:
+        words += f" p values are corrected for the {family} comparisons of this table (Holm)."
+    return words
 
 
 def p_value(value: float) -> str:
-    """Return a p value: `0.032`, `< 0.001`."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    """Return a p value: `p = 0.032`, `p < 0.001`."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def heads(*columns: Column | str) -> list[Column]:
@@ -103,11 +117,11 @@ def table(
     title: str,
     columns: Iterable[Column],
     rows: Iterable[Sequence[Cell]],
-    *,
     row_heads: int = 1,
     note: str = "",
     sortable: bool = False,
+    folded: bool = False,
 ) -> Table:
     """Return a table."""
     lines = tuple(Row(tuple(cells)) for cells in rows)
-    return Table(identity, place, title, tuple(columns), lines, row_heads, note, sortable)
+    return Table(identity, place, title, tuple(columns), lines, row_heads, note, sortable, folded)

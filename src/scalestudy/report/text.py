@@ -83,8 +83,8 @@ def listed(words: Sequence[str], conjunction: str = "and") -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` with a capital first letter and a full stop."""
-    text = text.strip()
+    """Return `text` with a capital first letter, a full stop, and proper minus signs."""
+    text = re.sub(r"(?<![\w.)-])-(?=\d)", MINUS, text.strip())
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
@@ -120,6 +120,27 @@ def markdown(text: object) -> str:
     plain = _MARKDOWN.sub(r"\\\1", plain.replace("&", "&amp;"))
     plain = plain.replace("\\<", "&lt;").replace("\\>", "&gt;")
     return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", re.sub(r"^([-+])(?=\s)", r"\\\1", plain))
+
+
+def prose_pieces(text: str) -> list[tuple[str, bool]]:
+    """Return the pieces of a sentence, each with whether it stands between backticks, as a command or a key does."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a lone backtick belongs to a name
+        return [(text, False)]
+    return [(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece]
+
+
+def prose_markdown(text: str) -> str:
+    """Return a sentence escaped for Markdown, what stands between backticks as code."""
+    pieces = prose_pieces(text)
+    return "".join(code(words) if is_code else _spaced(words) for words, is_code in pieces)
+
+
+def _spaced(words: str) -> str:
+    """Return words escaped for Markdown with the blanks at their ends, which `markdown` takes off."""
+    inner = markdown(words)
+    before, after = " " * words[:1].isspace(), " " * words[-1:].isspace()
+    return before + inner + after if inner else " "
 
 
 def code(text: object) -> str:

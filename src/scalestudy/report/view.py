@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+_SHORT = 12  # letters of a cell's second line that still fit beside its number
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -77,6 +79,7 @@ class Facts:
 
     kind: ClassVar[str] = "facts"
     items: tuple[Fact, ...]
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class Table:
     heads: int = 1
     note: str = ""
     sortable: bool = False
+    folded: bool = False
 
     @property
     def groups(self) -> tuple[tuple[str, int], ...]:
@@ -148,6 +152,12 @@ class Table:
             else:
                 spans.append((column.group, 1))
         return tuple(spans)
+
+    @property
+    def tight(self) -> tuple[bool, ...]:
+        """For each column, whether its second lines (`n = 1`) are short enough to stand beside the numbers."""
+        columns = zip(*(row.cells for row in self.rows), strict=True) if self.rows else ()
+        return tuple(all(len(cell.small) <= _SHORT for cell in column) for column in columns)
 
     @property
     def spans(self) -> tuple[tuple[Row, int], ...]:
@@ -180,9 +190,9 @@ class Figure:
     width: int
     png: str
     csv: str
+    vector: str
     csv_inline: str
     runs: tuple[str, ...]
-    missing: str = ""
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,7 @@ def accuracy_by_batch_size(inputs: Inputs) -> Sheet:
             size_axis(axes, planned_sizes(everything), title=offset == 1)
             percent_axis(axes, values_of(everything, *MEASURES))
             name = f"{inputs.model(model)}, {inputs.init(init)}"
-            title(axes, f"{name}: {'test' if offset == 0 else 'training'}")
+            title(axes, f"{name}: {'test' if offset == 0 else 'training'}", lines=2)
             labels = []
             for each in series:
                 if (each["model"], each["init"]) != (model, init):

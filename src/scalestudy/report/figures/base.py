@@ -349,10 +349,13 @@ def note_panel(axes: Axes, words: str) -> None:
     )
 
 
-def title(axes: Axes, words: str, *, most: float | None = None) -> None:
-    """Set a panel's title, cut with an ellipsis where it is wider than the panel (or than `most` points)."""
+def title(axes: Axes, words: str, *, most: float | None = None, lines: int = 1) -> None:
+    """Set a panel's title: on up to so many lines, cut where wider than the panel (or than `most` points)."""
     room = most or float(axes.get_window_extent().width) * 72 / axes.figure.dpi + 4
-    axes.set_title(shorten(words, room, style.TITLE, bold=True), color=INK)
+    parts = [words]
+    if lines > 1 and style.text_width(words, style.TITLE, bold=True) > room:
+        parts = words.replace(", ", ",\n", 1).split("\n")
+    axes.set_title("\n".join(shorten(part, room, style.TITLE, bold=True) for part in parts), color=INK)
 
 
 def shorten(words: str, most: float, size: float, *, bold: bool = False) -> str:

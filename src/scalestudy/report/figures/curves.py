@@ -184,7 +184,9 @@ def equal_steps(inputs: Inputs) -> Sheet:
     lines = (len(kinds) + columns - 1) // columns
     room = label_room([_fraction(name) for name in fractions])
     height = panel_height(len(fractions), 1.9)
-    grid = sheet.panels(lines, columns, height, right=room, across=room + 0.3, bottom=0.48, down=0.72)
+    grid = sheet.panels(
+        lines, columns, height, right=room, across=room + 0.3, top=0.5, bottom=0.48, down=0.88
+    )
     flat = [axes for line in grid for axes in line]
     for axes in flat[len(kinds) :]:
         axes.set_axis_off()
@@ -194,7 +196,7 @@ def equal_steps(inputs: Inputs) -> Sheet:
         count_axis(axes, "x", min(steps) / 1.3, max(steps) * 1.3)
         percent_axis(axes, everything)
         axes.set_xlabel("optimizer steps", labelpad=2)
-        title(axes, f"{inputs.model(kind[0])}, {inputs.init(kind[1])}")
+        title(axes, f"{inputs.model(kind[0])}, {inputs.init(kind[1])}", lines=2)
         look = inputs.looks.of(*kind)
         labels = []
         for each in series:
@@ -364,12 +366,11 @@ def _front_labels(inputs: Inputs, axes: Axes, front: list[Json], points: list[Js
         wide, tall = style.text_width(words, style.SMALL), style.SMALL * 1.1
         x, y = axes.transData.transform((point["train_seconds"], point["test_accuracy"])) * scale
         for dx, dy, align in (
-            (7, -3, "left"),
-            (-7, 3, "right"),
-            (0, 8, "center"),
-            (0, -14, "center"),
-            (7, 6, "left"),
-            (-7, -10, "right"),
+            (-3, 6, "left"),
+            (-7, -3, "right"),
+            (5, -13, "left"),
+            (-6, 6, "right"),
+            (-7, -12, "right"),
         ):
             left = x + dx - {"left": 0, "right": wide, "center": wide / 2}[align]
             area = (left, y + dy - 1, left + wide, y + dy + tall - 1)

@@ -23,6 +23,7 @@ from scalestudy.report.svg import Mark
 
 _MOST_CLASSES = 20  # in the confusion matrix
 _MOST_CLASS_ROWS = 30
+_FEWEST_IN_BIN = 10  # images that a bin of confidence needs to be joined to the next
 _IMAGE_PIXELS = 48  # larger images are shrunk to this for the page
 
 
@@ -70,7 +71,18 @@ def reliability(inputs: Inputs) -> Sheet:
             if cell["model"] != model:
                 continue
             look = inputs.looks.of(model, cell["init"])
-            bins = [each for each in row["reliability"] if each["n"]]
+            bins = [each for each in row["reliability"] if each["n"] >= _FEWEST_IN_BIN]
+            thin = [each for each in row["reliability"] if 0 < each["n"] < _FEWEST_IN_BIN]
+            axes.plot(
+                [each["confidence"] for each in thin],
+                [each["accuracy"] for each in thin],
+                color=look.colour,
+                alpha=0.35,
+                linestyle="none",
+                marker=look.marker,
+                markersize=2.4,
+                markeredgewidth=0,
+            )
             (line,) = axes.plot(
                 [each["confidence"] for each in bins],
                 [each["accuracy"] for each in bins],
@@ -107,14 +119,16 @@ def reliability(inputs: Inputs) -> Sheet:
                     row["ece"],
                     row["run"],
                 )
-                for each in bins
+                for each in row["reliability"]
+                if each["n"]
             )
         _labels(axes, labels)
     sheet.alt = headline(inputs, "calibration")
     fraction = "all training images" if largest == 1 else f"{rows[0][1]['fraction']} of the training images"
     sheet.caption = (
         f"Test predictions of the runs on {fraction}, in {section['bins']} bins of confidence. On the grey line "
-        "a model is as often right as it is sure; below it, it is overconfident. ECE is the expected "
+        "a model is as often right as it is sure; below it, it is overconfident. Faint dots are bins of fewer than "
+        f"{_FEWEST_IN_BIN} images. ECE is the expected "
         "calibration error in points."
     )
     return sheet

@@ -17,6 +17,7 @@ SECTIONS: tuple[Callable[[Context], Section], ...] = (
     results.reference,
     evidence.curves,
     evidence.errors,
+    evidence.cost,
     evidence.runs,
     evidence.reproduce,
     evidence.limits,

@@ -39,6 +39,7 @@ class Context:
         self.targets: dict[str, tuple[str, str]] = {}
         self._figures = figures
         self._names = set(names)
+        self._noted: set[str] = set()
         self._counts = {"figure": 0, "table": 0}
 
     def number(self, kind: str, name: str) -> int:
@@ -54,12 +55,17 @@ class Context:
             self.targets.setdefault(name, self.targets[other])
 
     def figure(self, name: str) -> list[Block]:
-        """Return the figure, ready for the page; nothing where the study does not have it."""
+        """Return the figure, ready for the page; nothing where the study does not have it.
+
+        One without data becomes a note that says what is missing, once for the whole report.
+        """
         path = self._figures / f"{name}.svg"
         if name not in self._names or not path.is_file():
             return []
         drawing = path.read_text(encoding="utf-8")
         said = svg.describe(drawing)
+        if said.missing:
+            return self._missing(said.missing)
         return [
             Figure(
                 id=f"figure-{name}",
@@ -71,9 +77,9 @@ class Context:
                 width=round(svg.view_width(drawing) * _PIXELS_PER_POINT),
                 png=f"figures/{name}.png",
                 csv=f"figures/{name}.csv",
+                vector=f"figures/{name}.svg",
                 csv_inline=data_link(self._figures / f"{name}.csv", "text/csv"),
                 runs=said.runs,
-                missing=said.missing,
             )
         ]
 
@@ -87,24 +93,22 @@ class Context:
         row_heads: int = 1,
         note: str = "",
         sortable: bool = False,
+        folded: bool = False,
     ) -> Table:
-        """Return a numbered table."""
-        place = self.number("table", name)
-        return table(
-            text.anchor(f"table-{name}"),
-            place,
-            title,
-            columns,
-            rows,
-            row_heads=row_heads,
-            note=note,
-            sortable=sortable,
-        )
+        """Return a numbered table; a folded one shows its title until it is opened."""
+        place, identity = self.number("table", name), text.anchor(f"table-{name}")
+        return table(identity, place, title, columns, rows, row_heads, note, sortable, folded)
 
     def missing(self, section: str) -> list[Block]:
         """Return the note that says what a section of the findings lacks and how to get it; nothing if it is there."""
         words = self.findings[section].get("missing")
-        return [Note(text.sentence(words), "missing")] if words else []
+        return self._missing(words) if words else []
+
+    def _missing(self, words: str) -> list[Block]:
+        if words in self._noted:
+            return []
+        self._noted.add(words)
+        return [Note(text.sentence(words), "missing")]
 
     def headline(self, section: str) -> list[Block]:
         """Return the section's computed sentence as a paragraph, if there is one."""

@@ -2,7 +2,17 @@
 
 from scalestudy.report import text
 from scalestudy.report.sections.context import Context, Json, fraction_words
-from scalestudy.report.tables import difference, heads, number, numeric, plain, stat, verdict
+from scalestudy.report.tables import (
+    difference,
+    difference_note,
+    heads,
+    methods_of,
+    number,
+    numeric,
+    plain,
+    stat,
+    verdict,
+)
 from scalestudy.report.view import Block, Cell, Heading, Section
 
 
@@ -33,10 +43,11 @@ def _model_size(context: Context) -> list[Block]:
     pairs = context.findings["model_size"]["pairs"]
     if not pairs:
         return []
+    compared = [context.differences.get(pair["difference"] or "") for pair in pairs]
+    methods = methods_of(compared)
     rows = []
-    for pair in pairs:
+    for pair, found in zip(pairs, compared, strict=True):
         small, large = context.cells[pair["small"]], context.cells[pair["large"]]
-        found = context.differences.get(pair["difference"] or "")
         rows.append(
             (
                 plain(context.init(pair["init"])),
@@ -44,7 +55,7 @@ def _model_size(context: Context) -> list[Block]:
                 _with_model(context, small),
                 _with_model(context, large),
                 difference(found),
-                verdict(found),
+                verdict(found, methods),
             )
         )
     names = ("Smaller model, %", "Larger model, %", "Difference, points")
@@ -61,7 +72,7 @@ def _model_size(context: Context) -> list[Block]:
             columns,
             rows,
             row_heads=2,
-            note=_difference_note(context, "model_size"),
+            note=difference_note(methods, context.findings["model_size"]["family"]),
             sortable=True,
         )
     ]
@@ -73,23 +84,16 @@ def _with_model(context: Context, cell: Json) -> Cell:
     return Cell(shown.text, small, shown.runs, shown.measure, shown.value, shown.tone)
 
 
-def _difference_note(context: Context, section: str) -> str:
-    family = context.findings[section].get("family") or 0
-    words = "Differences in test accuracy with 95 % intervals."
-    if family > 1:
-        words += f" p values are corrected for the {family} comparisons of this table's family (Holm)."
-    return words
-
-
 def _data_size(context: Context) -> list[Block]:
     steps = context.findings["data_size"]["steps"]
     if not steps:
         return []
+    compared = [context.differences.get(step["difference"] or "") for step in steps]
+    methods = methods_of(compared)
     rows = []
-    for step in steps:
+    for step, found in zip(steps, compared, strict=True):
         first, last = context.cells[step["from"]], context.cells[step["to"]]
-        found = context.differences.get(step["difference"] or "")
-        ratio = f"{step['ratio']:.3g} ×" if step["ratio"] else text.MISSING
+        ratio = f"{step['ratio']:.2g} ×" if step["ratio"] else text.MISSING
         rows.append(
             (
                 plain(f"{context.model(step['model'])}, {context.init(step['init'])}"),
@@ -98,7 +102,7 @@ def _data_size(context: Context) -> list[Block]:
                 stat(first, "test_accuracy", bounds=False),
                 stat(last, "test_accuracy", bounds=False),
                 difference(found),
-                verdict(found),
+                verdict(found, methods),
             )
         )
     names = ("Images", "Before, %", "After, %", "Difference, points")
@@ -109,7 +113,7 @@ def _data_size(context: Context) -> list[Block]:
         "Verdict",
     )
     note = (
-        _difference_note(context, "data_size")
+        difference_note(methods, context.findings["data_size"]["family"])
         + " More data also means more optimizer steps where epochs are fixed."
     )
     return [
@@ -179,7 +183,7 @@ def _equal_steps(context: Context) -> list[Block]:
                 (
                     plain(f"{context.model(pair['model'])}, {context.init(pair['init'])}"),
                     plain(f"{fraction_words(small['fraction'])} → {fraction_words(large['fraction'])}"),
-                    number(pair["step"], runs=(*small["runs"], *runs)),
+                    number(pair["step"], small["runs"], "optimizer_steps"),
                     Cell(
                         text.percent(pair["small_accuracy"]),
                         f"n = {small['n']}",
@@ -187,7 +191,13 @@ def _equal_steps(context: Context) -> list[Block]:
                         "test_accuracy",
                         pair["small_accuracy"],
                     ),
-                    Cell(text.percent(pair["large_accuracy"]), f"n = {large['n']}", runs),
+                    Cell(
+                        text.percent(pair["large_accuracy"]),
+                        f"n = {large['n']}" if pair["measured"] else "not measured",
+                        runs,
+                        f"test_accuracy@{pair['step']}" if pair["measured"] else "",
+                        pair["large_accuracy"],
+                    ),
                     Cell(
                         text.percent(pair["large_final"]),
                         f"n = {large['n']}",
@@ -233,7 +243,7 @@ def _equal_step_groups(context: Context) -> list[Block]:
         rows = [
             (
                 plain(cell["label"]),
-                number(cell["steps"], runs=cell["runs"]),
+                number(cell["steps"], cell["runs"], "optimizer_steps"),
                 stat(cell, "test_accuracy"),
                 stat(cell, "train_accuracy", bounds=False),
             )
@@ -267,9 +277,10 @@ def _gains(context: Context) -> list[Block]:
     found = context.findings["transfer"]
     if not found["gains"]:
         return []
+    compared = [context.differences.get(gain["difference"] or "") for gain in found["gains"]]
+    methods = methods_of(compared)
     rows = []
-    for gain in found["gains"]:
-        compared = context.differences.get(gain["difference"] or "")
+    for gain, each in zip(found["gains"], compared, strict=True):
         rows.append(
             (
                 plain(context.model(gain["model"])),
@@ -277,8 +288,8 @@ def _gains(context: Context) -> list[Block]:
                 plain(fraction_words(gain["fraction"])),
                 stat(context.cells[gain["scratch"]], "test_accuracy", bounds=False),
                 stat(context.cells[gain["cell"]], "test_accuracy", bounds=False),
-                difference(compared),
-                verdict(compared),
+                difference(each),
+                verdict(each, methods),
             )
         )
     names = ("From scratch, %", "With weights, %", "Gain, points")
@@ -289,7 +300,7 @@ def _gains(context: Context) -> list[Block]:
         *numeric(*names),
         "Verdict",
     )
-    note = _difference_note(context, "transfer")
+    note = difference_note(methods, context.findings["transfer"]["family"])
     return [
         context.table(
             "init_gain", "Gain from initial weights", columns, rows, row_heads=3, note=note, sortable=True
@@ -304,7 +315,7 @@ def _effective(context: Context) -> list[Block]:
     rows = []
     for row in found["effective"]:
         cell = context.cells[row["cell"]]
-        ratio = f"{row['ratio']:.3g} ×" if row["ratio"] else text.MISSING
+        ratio = f"{row['ratio']:.2g} ×" if row["ratio"] else text.MISSING
         bounds = (
             f"{text.count(row['low'])} to {text.count(row['high'])}"
             if row["low"] is not None and row["high"] is not None
@@ -314,7 +325,7 @@ def _effective(context: Context) -> list[Block]:
             (
                 plain(context.model(row["model"])),
                 plain(context.init(row["init"])),
-                number(row["train_images"], runs=cell["runs"]),
+                number(row["train_images"], cell["runs"], "train_images"),
                 stat(cell, "test_accuracy", bounds=False),
                 Cell(row["text"], bounds, tuple(cell["runs"]), value=row["effective_images"]),
                 Cell(ratio, value=row["ratio"]),

@@ -96,8 +96,8 @@ def errors(context: Context) -> Section:
             rows.append(
                 (
                     plain(each["class"]),
-                    number(each["n"], runs=run),
-                    number(each["correct"], runs=run),
+                    number(each["n"], run, f"class_images:{each['index']}"),
+                    number(each["correct"], run, f"class_correct:{each['index']}"),
                     Cell(
                         text.percent(each["accuracy"]),
                         f"{text.interval(each['low'], each['high'])}; n = 1",
@@ -141,29 +141,23 @@ def errors(context: Context) -> Section:
                         each["mean_confidence"],
                     ),
                     Cell(text.percent(each["ece"]), "n = 1", run, "ece", each["ece"]),
-                    Cell(each["text"], runs=run),
+                    Cell(each["text"].partition(" (")[0], runs=run),
                 )
             )
         columns = heads(
             "Run",
             *numeric("Accuracy, %", "Mean confidence, %", "ECE, points"),
-            "",
+            "In words",
         )
         note = "Expected calibration error (ECE) on the test images, first complete run of each cell."
         blocks.append(context.table("calibration", "Calibration", columns, rows, note=note, sortable=True))
     return Section("errors", "Errors", tuple(blocks))
 
 
-def runs(context: Context) -> Section:
-    """Cost, and every run of the study with what it takes to repeat it."""
-    blocks: list[Block] = []
+def cost(context: Context) -> Section:
+    """Accuracy against what it cost: time and memory."""
     found = context.findings["cost"]
-    blocks += [
-        Heading("cost", "What it cost"),
-        *context.headline("cost"),
-        *context.missing("cost"),
-        *context.figure("cost"),
-    ]
+    blocks: list[Block] = [*context.headline("cost"), *context.missing("cost"), *context.figure("cost")]
     if found["points"]:
         rows = []
         for point in found["points"]:
@@ -191,8 +185,12 @@ def runs(context: Context) -> Section:
         note = "Means over runs. ★: no other setting is both as fast and as accurate. "
         note = (note + text.sentence(found["note"])).strip()
         blocks.append(context.table("cost", "Cost per run", columns, rows, note=note, sortable=True))
-    blocks += [Heading("all-runs", "All runs"), run_list(context)]
-    return Section("runs", "All runs", tuple(blocks))
+    return Section("cost", "What it cost", tuple(blocks))
+
+
+def runs(context: Context) -> Section:
+    """Every run of the study with what it takes to repeat it."""
+    return Section("all-runs", "All runs", (run_list(context),))
 
 
 def run_list(context: Context) -> RunList:
@@ -224,8 +222,8 @@ def run_list(context: Context) -> RunList:
             Cell(context.init(row["init"])),
             Cell(fraction_words(row["fraction"]), value=_float(row.get("fraction_value"))),
             *(Cell(row.get(name) or text.MISSING, value=_float(row.get(name))) for name in shown),
-            number(_float(row.get("train_images")), runs=(run,)),
-            number(_float(row.get("steps")), runs=(run,)),
+            number(_float(row.get("train_images")), (run,), "train_images"),
+            number(_float(row.get("optimizer_steps")), (run,), "optimizer_steps"),
             _accuracy(row, "train_accuracy", run),
             _accuracy(row, "test_accuracy", run),
             Cell(

@@ -26,7 +26,12 @@ def comparison(context: Context) -> Section:
     """Every model on every fraction, per init, test and training."""
     found = context.findings["comparison"]
     blocks: list[Block] = [*context.headline("comparison"), *context.missing("comparison")]
-    blocks += context.figure("accuracy_by_size") + context.figure("init_side_by_side")
+    if "figure-accuracy_by_size" in context.targets:
+        where = Statement(
+            "The key findings begin with these numbers as a figure.", Evidence(("accuracy_by_size",))
+        )
+        blocks.append(Paragraph((where,)))
+    blocks += context.figure("init_side_by_side")
     inits = list(dict.fromkeys(row["init"] for row in found["rows"]))
     for place, init in enumerate(inits):
         rows = [row for row in found["rows"] if row["init"] == init]
@@ -131,7 +136,7 @@ def _best_row(words: str, cell: Json) -> tuple[Cell, ...]:
         stat(cell, "test_accuracy"),
         stat(cell, "train_accuracy", bounds=False),
         validation,
-        number(cell["steps"]),
+        number(cell["steps"], cell["runs"], "optimizer_steps"),
     )
 
 

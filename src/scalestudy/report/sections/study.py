@@ -28,6 +28,7 @@ def key_findings(context: Context) -> Section:
             )
         ]
     )
+    blocks += context.figure("accuracy_by_size") if claims else []
     blocks += [
         Note(text.sentence(each["text"]), "warning", tuple(each["runs"]))
         for each in context.findings["warnings"]
@@ -41,7 +42,6 @@ def setup(context: Context) -> Section:
     blocks: list[Block] = [
         Heading("data", "Data"),
         *_data(context, found["dataset"]),
-        *context.figure("samples"),
     ]
     blocks += [Heading("subsets", "Training subsets"), *_subsets(context, found)]
     blocks += [Heading("models", "Models and initial weights"), *_models(context, found)]
@@ -75,18 +75,15 @@ def _data(context: Context, dataset: Json) -> list[Block]:
     blocks: list[Block] = [Facts(tuple(facts))]
     summary = dataset.get("summary") or {}
     blocks += [Note(text.sentence(str(words))) for words in summary.get("notes") or []]
+    blocks += context.figure("samples")
     counts = dataset.get("train_counts")
     if counts and classes and len(set(counts)) > 1 and len(classes) <= 100:
         rows = [
             (plain(name), number(train), number(test))
             for name, train, test in zip(classes, counts, dataset["test_counts"], strict=True)
         ]
-        columns = heads(
-            "Class",
-            *numeric("Training images"),
-            *numeric("Test images"),
-        )
-        blocks.append(context.table("classes", "Images per class", columns, rows, sortable=True))
+        columns = heads("Class", *numeric("Training images", "Test images"))
+        blocks.append(context.table("classes", "Images per class", columns, rows, sortable=True, folded=True))
     return blocks
 
 
@@ -103,10 +100,10 @@ def _subsets(context: Context, found: Json) -> list[Block]:
             rows.append(
                 (
                     plain(fraction_words(subset["fraction"])),
-                    number(subset["train_images"], runs=runs),
+                    number(subset["train_images"], runs, "train_images"),
                     Cell(per_class or text.MISSING),
                     *(
-                        number(budget.get(key), runs=runs)
+                        number(budget.get(key), runs, "optimizer_steps" if key == "steps" else key)
                         for key in ("batch_size", "epochs", "batches_per_epoch", "steps", "images_seen")
                     ),
                 )
@@ -154,7 +151,9 @@ def _models(context: Context, found: Json) -> list[Block]:
 
 def _recipe(context: Context, found: Json) -> list[Block]:
     facts = tuple(
-        Fact(text.sentence(row["label"]).rstrip("."), str(row["text"])) for row in found["recipe_rows"]
+        Fact(text.sentence(row["label"]).rstrip("."), _setting_words(row))
+        for row in found["recipe_rows"]
+        if not _idle(row, found["recipe"])
     )
     rows = [
         (
@@ -166,17 +165,37 @@ def _recipe(context: Context, found: Json) -> list[Block]:
     ]
     blocks: list[Block] = [
         said("Every run has these settings unless an experiment says otherwise."),
-        Facts(facts),
+        Facts(facts, compact=True),
     ]
     columns = heads("Experiment", "What it crosses", *numeric("Runs"))
     blocks.append(context.table("experiments", "Experiments", columns, rows))
     return blocks
 
 
+_STEMS = {"imagenet": "stock (7 × 7, stride 2, pooling)", "cifar": "for small images (3 × 3, stride 1)"}
+
+
+def _idle(row: Json, recipe: Json) -> bool:
+    """Return whether a setting of the recipe does nothing here, and would only lengthen the list."""
+    adam = str(recipe.get("optimizer", "")).startswith("adam")
+    return (row["setting"] == "steps" and row["value"] is None) or (row["setting"] == "momentum" and adam)
+
+
+def _setting_words(row: Json) -> str:
+    """Return a setting's value for a reader."""
+    setting, value = row["setting"], row["value"]
+    if setting == "validation" and str(value) == "0":
+        return "none held out"
+    if setting == "stem":
+        return _STEMS.get(value, str(value))
+    return str(row["text"])
+
+
 def axes_words(context: Context, axes: Json) -> str:
-    """Return an experiment's axes in words: `batch size: 32, 64; fraction: 1/16, 1`. Single values are left out."""
+    """Return an experiment's axes in words: `batch size: 32, 64; fraction: 1/16, all`. Single values are left out."""
     several = {name: values for name, values in axes.items() if len(values) > 1} or axes
+    words = {"model": context.model, "init": context.init, "fraction": fraction_words}
     return "; ".join(
-        f"{context.setting(name)}: {', '.join(str(value) for value in values)}"
+        f"{context.setting(name)}: {', '.join(words.get(name, str)(value) for value in values)}"
         for name, values in several.items()
     )
