@@ -13,7 +13,7 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}.log",
     wildcard_constraints:
         run="[^/]+",
-    priority: lambda wildcards: PLAN.priority(wildcards.run)
+    priority: (lambda wildcards: PLAN.priority(wildcards.run)) if JOBS_HAVE_PRIORITIES else 0
     conda:
         "../envs/scalestudy.yaml"
     threads: PLAN.threads
