@@ -55,7 +55,7 @@ include: "workflow/rules/report.smk"
 onstart:
     # In place of Snakemake's own lock (see profiles/default), which a killed process leaves behind.
     try:
-        LOCK = lock_study(STUDY)
+        lock_study(STUDY)
     except UserError as error:
         sys.exit(f"error: {error}")
     PLAN.start(workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads))

@@ -46,7 +46,9 @@ class Project:
         shown = self.snakemake("-n", *arguments)
         rows = [line.split() for line in (shown.stdout + shown.stderr).splitlines()]
         return {
-            row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"
+            row[0]: int(row[1])
+            for row in rows
+            if len(row) == 2 and row[1].isdigit() and row[0].isidentifier() and row[0] != "total"
         }
 
 

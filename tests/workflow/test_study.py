@@ -25,7 +25,7 @@ weights:
     title: pretrained on glyphs
     upstream:
       dataset: {source: glyphs, train_images: 72, test_images: 36}
-      recipe: {epochs: 1, batch_size: 32, model: resnet18}
+      recipe: {epochs: 1, batch_size: 32}
 recipe: {model: resnet18, batch_size: 32, epochs: 2, lr: 1e-3}
 experiments:
   sizes:
@@ -91,13 +91,15 @@ def test_editing_what_only_the_report_needs_trains_nothing(
     finished: Project, file: str, allowed: set[str]
 ) -> None:
     path = finished.root / file
-    before = path.stat()
-    os.utime(path)
+    before, text = path.stat(), path.read_text(encoding="utf-8")
+    comment = "{# a comment #}" if path.suffix == ".j2" else "# a comment"
     try:
+        path.write_text(f"{text}{comment}\n", encoding="utf-8")
         planned = finished.planned_jobs(*ARGUMENTS)
         assert planned
         assert planned.keys() <= {*allowed, "all"}
     finally:
+        path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 

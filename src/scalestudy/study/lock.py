@@ -9,8 +9,11 @@ from scalestudy.errors import UserError
 from scalestudy.study.paths import study_folder
 
 
-def lock_study(study: str) -> FileLock:
-    """Return the held lock of a study; UserError, naming the holder, where another process works on it."""
+_held: list[FileLock] = []  # a lock that nothing refers to is released at once
+
+
+def lock_study(study: str) -> None:
+    """Hold a study as long as this process lives; UserError, naming the holder, where another one works on it."""
     folder = study_folder(study)
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / ".lock-holder"
@@ -24,4 +27,4 @@ def lock_study(study: str) -> FileLock:
             "shows how far it is"
         ) from None
     holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-    return lock
+    _held.append(lock)
