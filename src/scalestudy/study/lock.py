@@ -8,7 +8,6 @@ from filelock import FileLock, Timeout
 from scalestudy.errors import UserError
 from scalestudy.study.paths import study_folder
 
-
 _held: list[FileLock] = []  # a lock that nothing refers to is released at once
 
 
