@@ -16,6 +16,7 @@ rule prepare_dataset:
         dataset=one_of(PLAN.datasets),
     conda:
         "../envs/scalestudy.yaml"
+    threads: 16
     params:
         arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
     shell:

@@ -142,11 +142,11 @@ def _json_or_empty(path: Path) -> dict[str, Any]:
 
 
 def _divergence(info: dict[str, Any]) -> str:
-    """Return where the loss stopped being finite."""
+    """Return where the loss grew without bound."""
     where = info.get("diverged") or {}
     if "epoch" not in where or "step" not in where:
-        return "the loss stopped being finite"
-    return f"the loss stopped being finite in epoch {where['epoch']}, step {where['step']:,}"
+        return "the loss grew without bound"
+    return f"the loss grew without bound in epoch {where['epoch']}, step {where['step']:,}"
 
 
 def _unfinished(run_dir: Path, status: dict[str, Any]) -> tuple[State, str]:

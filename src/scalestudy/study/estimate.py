@@ -144,6 +144,8 @@ class Speeds:
         for folder in folders:
             try:
                 record = read_json(folder / "run.json")
+                if record["resumed_from"]:
+                    continue  # its seconds are those of a part
                 settings = RunSettings.model_validate(
                     {key: value for key, value in record["settings"].items() if key != "dataset"}
                 )

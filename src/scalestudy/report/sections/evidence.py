@@ -320,6 +320,7 @@ def reproduce(context: Context) -> Section:
     ]
     facts += [Fact("Machine", "; ".join(machines))] if machines else []
     facts += [Fact("Seeds", ", ".join(str(seed) for seed in found["seeds"]))]
+    facts += _estimate(context)
     commits = found.get("git_commits") or []
     facts += [Fact("Commit", ", ".join(commits), code=True)] if commits else []
     digest = found["dataset"].get("sha256")
@@ -335,6 +336,18 @@ def reproduce(context: Context) -> Section:
         Facts(tuple(facts)),
     ]
     return Section("reproduce", "How to reproduce", tuple(blocks))
+
+
+def _estimate(context: Context) -> list[Fact]:
+    """What the study was expected to take before its first job, against what it took."""
+    file = context.inputs.study_dir / "forecast.json"
+    taken = {row["run"]: float(row["total_seconds"]) for row in context.inputs.results if row["total_seconds"]}
+    if not file.is_file() or not taken:
+        return []
+    forecast = json.loads(file.read_text(encoding="utf-8"))
+    expected = sum(seconds for run, seconds in forecast["seconds"].items() if run in taken)
+    truth = f"{text.seconds(sum(taken.values()))} taken, all runs added up"
+    return [Fact("Time", f"{text.seconds(expected)} estimated before the start, {truth}")]
 
 
 def limits(context: Context) -> Section:
