@@ -42,12 +42,12 @@ def test_wilson_intervals_are_those_of_newcombes_table(
     correct: int, total: int, low: float, high: float
 ) -> None:
     found = wilson(correct, total)
-    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_the_difference_of_independent_proportions_is_that_of_newcombes_method_10() -> None:
     found = independent_proportions(1.0, 0.0, 10)
-    assert (found.low, found.high) == (pytest.approx(0.6075, abs=5e-5), pytest.approx(1.0))
+    assert (found.low, found.high) == pytest.approx((0.6075, 1.0), abs=5e-5)
 
 
 def test_the_prediction_interval_of_two_values_is_wider_than_that_of_their_mean() -> None:
@@ -60,7 +60,7 @@ def test_the_paired_t_test_gives_what_r_gives_for_students_sleep_data() -> None:
     assert found is not None
     difference, interval, p = found
     assert difference == pytest.approx(1.58)
-    assert (interval.low, interval.high) == (pytest.approx(0.7001142), pytest.approx(2.4598858))
+    assert (interval.low, interval.high) == pytest.approx((0.7001142, 2.4598858))
     assert p == pytest.approx(0.00283289, abs=1e-8)
 
 
@@ -68,7 +68,7 @@ def test_welchs_t_test_gives_what_r_gives_for_students_sleep_data() -> None:
     found = welch_t(SLEEP_1, SLEEP_2)
     assert found is not None
     _, interval, p = found
-    assert (interval.low, interval.high) == (pytest.approx(-0.2054832), pytest.approx(3.3654832))
+    assert (interval.low, interval.high) == pytest.approx((-0.2054832, 3.3654832))
     assert p == pytest.approx(0.07939414, abs=1e-8)
 
 
@@ -89,7 +89,7 @@ def test_the_interval_of_paired_proportions_is_that_of_agresti_and_min_by_hand()
     # Approval of the prime minister in two surveys of the same 1,600 people: 150 changed one way, 86 the other.
     found = paired_proportions(150, 86, 1600)
     centre, half = -64 / 1602, 1.959964 * math.sqrt(237 - 64**2 / 1602) / 1602
-    assert (found.low, found.high) == (pytest.approx(centre - half), pytest.approx(centre + half))
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
 
 
 def test_holms_correction_gives_the_hand_computed_values_in_the_given_order() -> None:
