@@ -45,7 +45,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.mark.parametrize("flags", ["avx2 avx512_bf16", "amx_bf16 amx_tile"])
-def test_auto_takes_bf16_where_the_processor_has_it_and_is_faster_with_it(machine: Machine, flags: str) -> None:
+def test_auto_takes_bf16_where_the_processor_has_it_and_is_faster_with_it(
+    machine: Machine, flags: str
+) -> None:
     machine.has(flags)
     assert choose_precision("auto", CPU) == "bf16"
 
@@ -98,7 +100,9 @@ def test_another_torch_is_timed_by_itself(machine: Machine, monkeypatch: pytest.
     assert len(machine.records()) == 2
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"float32_time_over_bf16_time": "fast"}', "\0\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"float32_time_over_bf16_time": "fast"}', "\0\xff"]
+)
 def test_a_broken_cache_is_measured_anew_and_replaced(machine: Machine, content: str) -> None:
     choose_precision("auto", CPU)
     (record,) = machine.records()
@@ -143,7 +147,9 @@ def test_bf16_without_the_hardware_is_one_clear_line(
     assert choose_precision("auto", device) == "float32"
 
 
-def test_a_gpu_that_has_bf16_uses_it_without_a_timing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_has_bf16_uses_it_without_a_timing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(precision, "_gpu_has_bf16", lambda: True)
     assert choose_precision("auto", CUDA) == "bf16"
     assert machine.timings == 0

@@ -41,7 +41,10 @@ def evaluate(convolution: nn.Module, images: Tensor) -> list[Tensor]:
     images = images.clone().requires_grad_()
     output = convolution(images)
     weights = torch.linspace(-1, 2, output.numel(), dtype=output.dtype).view_as(output)
-    return [output.detach(), *torch.autograd.grad((output * weights).sum(), [images, *convolution.parameters()])]
+    return [
+        output.detach(),
+        *torch.autograd.grad((output * weights).sum(), [images, *convolution.parameters()]),
+    ]
 
 
 def assert_same(ours: list[Tensor], stock: list[Tensor], tolerance: float) -> None:
@@ -81,7 +84,9 @@ def test_the_form_that_is_chosen_equals_the_stock_convolution_for_the_layers_of_
 
 
 @pytest.mark.parametrize("padding", [1, 2])
-def test_windows_that_meet_only_padding_and_maps_smaller_than_a_window_are_left_to_the_library(padding: int) -> None:
+def test_windows_that_meet_only_padding_and_maps_smaller_than_a_window_are_left_to_the_library(
+    padding: int,
+) -> None:
     ours, stock = pair(nn.Conv2d(3, 4, 1, padding=padding).double())
     images = torch.randn(2, 3, 2, 2, dtype=torch.float64)
     assert_same(evaluate(ours, images), evaluate(stock, images), 1e-13)
@@ -101,7 +106,9 @@ def test_an_operation_in_place_may_follow(form: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("form", ["whole", "columns"])
-def test_a_gradient_that_is_no_plain_block_of_memory_is_taken(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_that_is_no_plain_block_of_memory_is_taken(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     force(form, monkeypatch)
     torch.manual_seed(0)
     ours, stock = pair(nn.Conv2d(3, 4, 3, padding=1).double())
@@ -114,7 +121,9 @@ def test_a_gradient_that_is_no_plain_block_of_memory_is_taken(form: str, monkeyp
 
 
 @pytest.mark.parametrize("form", ["whole", "columns"])
-def test_a_frozen_layer_passes_its_gradient_on_and_gets_none(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_layer_passes_its_gradient_on_and_gets_none(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     force(form, monkeypatch)
     ours, _ = pair(nn.Conv2d(3, 4, 3, padding=1))
     ours.requires_grad_(False)

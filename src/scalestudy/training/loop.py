@@ -65,7 +65,7 @@ class Training:
         cls, model: nn.Module, settings: RunSettings, steps: int, device: torch.device, precision: str
     ) -> "Training":
         """Start `steps` optimizer steps of `model` on `device`."""
-        model = prepare_model(model.to(device), precision)
+        model = prepare_model(model.to(device))
         optimizer = make_optimizer(model.parameters(), settings)
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
         return cls(model, optimizer, make_schedule(optimizer, settings, steps), device, precision)

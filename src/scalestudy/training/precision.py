@@ -58,7 +58,7 @@ def autocast_context(device: torch.device, precision: str) -> AbstractContextMan
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
-def prepare_model(model: nn.Module, precision: str) -> nn.Module:
+def prepare_model(model: nn.Module) -> nn.Module:
     """Put the model in its device's fastest form, in place: same function, parameters and state_dict."""
     if next(model.parameters()).device.type == "cpu":
         use_small_map_convolutions(model)
@@ -117,7 +117,7 @@ def _probe() -> tuple[nn.Module, Tensor]:
         convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
         layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
     images = torch.randn(32, 128, 8, 8).to(memory_format=torch.channels_last)
-    return prepare_model(nn.Sequential(*layers), "float32"), images
+    return prepare_model(nn.Sequential(*layers)), images
 
 
 def _probe_step(network: nn.Module, images: Tensor, precision: str) -> None:
