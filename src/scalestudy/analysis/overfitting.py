@@ -41,7 +41,9 @@ def still_improving(test_accuracy: Sequence[float], test_images: int) -> tuple[f
     """Return the change over the last fifth of the epochs, and whether that is still an improvement.
 
     Improving: the change (last epoch against the one a fifth of the epochs, at least one, before) exceeds
-    one standard error of a difference of two accuracies on `test_images` images, sqrt(2 a (1 - a) / M).
+    one binomial standard error of a difference of two accuracies on M = `test_images` images,
+    sqrt(2 a (1 - a) / M) (e.g. Fleiss, Levin and Paik 2003, Statistical methods for rates and proportions,
+    section 3.2). Both are measured on the same images, so that this is too strict rather than too lax.
     (None, None) for a single epoch.
     """
     n = len(test_accuracy)

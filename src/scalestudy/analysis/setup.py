@@ -23,7 +23,8 @@ def state(data: StudyData, grid: Grid, labels: Labels) -> dict[str, Any]:
             continue
         cell = cell_of[run.name]
         differs = labels.describe(groups[cell.group].differs)
-        parts = [labels.model(cell.model), labels.init(cell.init), cell.fraction, differs]
+        share = "all data" if cell.fraction == "1" else cell.fraction
+        parts = [labels.model(cell.model), labels.init(cell.init), share, differs]
         problems.append(
             {
                 "run": run.name,

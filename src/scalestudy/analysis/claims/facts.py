@@ -128,7 +128,9 @@ def short(difference: Json) -> str:
     if verdict == "not compared":
         return f"not compared ({signed_points(value)})"
     if verdict == "not distinguishable":
-        return f"not distinguishable ({signed_points(value)}, 95 % interval {point_range(low, high)})"
+        # The intervals are those of single comparisons, the verdict is corrected for their number.
+        note = " before the correction" if low * high > 0 else ""
+        return f"not distinguishable ({signed_points(value)}, 95 % interval {point_range(low, high)}{note})"
     if verdict == "lower":
         low, high = -high, -low
     return f"{verdict} by {points(value)} (95 % interval {point_range(low, high)})"
@@ -175,8 +177,9 @@ def half_width(difference: Json) -> float | None:
 def change_of(first: Json, second: Json) -> tuple[float, bool | None]:
     """Return by how much a second difference exceeds a first, and whether beyond both intervals' noise.
 
-    The half-widths are combined in quadrature, as for independent estimates; None where one has no
-    interval.
+    The half-widths are combined in quadrature, as for independent estimates (Schenker and Gentleman 2001, On
+    judging the significance of differences by examining the overlap between confidence intervals, The
+    American Statistician 55); None where one has no interval.
     """
     change = float(second["value"] - first["value"])
     left, right = half_width(first), half_width(second)

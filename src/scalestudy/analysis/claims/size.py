@@ -19,6 +19,7 @@ from scalestudy.analysis.claims.facts import (
     tests,
     why_unfitted,
 )
+from scalestudy.analysis.comparisons import noise_note
 from scalestudy.analysis.labels import share_of_data
 from scalestudy.analysis.words import capitalised, counted, listing, percent, points, signed_points, thousands
 
@@ -201,7 +202,8 @@ def why_behind(facts: Facts, init: str) -> Json | None:
     small = [each["small"] for each in behind]
     large = [each["large"] for each in behind]
     theirs, own = facts.mean(small, "train_accuracy"), facts.mean(large, "train_accuracy")
-    where = f"where {facts.model(models[-1])} {facts.init(init)} is behind"
+    note = noise_note([facts.difference(each["difference"]) for each in behind])
+    where = f"where {facts.model(models[-1])} {facts.init(init)} is behind{note}"
     compared = (
         f"{percent(own)} against {percent(theirs)} on their own training images, on average, not tested"
     )
