@@ -141,5 +141,5 @@
   });
 
   // Paper shows what is folded, but not the details of every run.
-  addEventListener("beforeprint", () => { input.value = ""; filter(); });
+  addEventListener("beforeprint", () => { all(".folded").forEach((table) => { table.open = true; }); input.value = ""; filter(); });
 })();

@@ -1,6 +1,7 @@
 """The view model of a study, and its two renderings: one HTML file and its Markdown twin."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,7 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
     filters: dict[str, Any] = {
         "prose": _prose,
         "breakable": _breakable,
+        "unbroken": _unbroken,
         "md_prose": text.prose_markdown,
         "md": text.markdown,
         "mdcode": text.code,
@@ -162,6 +164,11 @@ def _prose(words: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if code else piece for piece, code in pieces
     )
+
+
+def _unbroken(words: str) -> str:
+    """Return a column's head that is not broken before its unit or inside a number such as 1e-4."""
+    return re.sub(r"(?<=\de)-(?=\d)", "-\u2060", re.sub(r", (?=(%|points|MB)$)", ",\u00a0", words))
 
 
 def _breakable(name: str) -> Markup:

@@ -24,6 +24,7 @@ from scalestudy.report.figures.base import (
 from scalestudy.report.inputs import Inputs, Json, MissingDataError
 from scalestudy.report.palette import INK, MUTED, Look
 
+_MOST_RECIPES = 24  # lines of the figure of hyperparameters
 MEASURES = {"test_accuracy": "Test accuracy, %", "train_accuracy": "Training accuracy, %"}
 COLUMNS = (
     "model",
@@ -120,15 +121,15 @@ def numbers(cells: Sequence[Json], measure: str = "test_accuracy") -> list[int]:
 
 
 def not_shown(cells: Sequence[Json]) -> str:
-    """Return a sentence that names the planned cells without a number, with the reason; nothing where all are there."""
+    """Return a sentence that names the planned cells without a number and their state; nothing where all are there."""
     gone = [
-        f"{cell['long_label']} ({cell['text'].removeprefix('no result: ')})"
+        f"{cell['long_label']} ({cell['text'].removeprefix('no result: ').partition(' (')[0]})"
         for cell in cells
         if not cell["test_accuracy"]["n"]
     ]
     if len(gone) > 6:
         gone = [*gone[:5], f"{len(gone) - 5} more"]
-    return f" Not drawn, no result: {'; '.join(gone)}." if gone else ""
+    return f" Not drawn: {'; '.join(gone)}." if gone else ""
 
 
 def panel_height(labels: int, least: float = 2.5) -> float:
@@ -254,7 +255,9 @@ def accuracy_by_batch_size(inputs: Inputs) -> Sheet:
     columns = min(len(kinds), 4)
     blocks = (len(kinds) + columns - 1) // columns
     room = label_room([f"batch {max(sizes_of_batch)}"])
-    grid = sheet.panels(2 * blocks, columns, 1.55, right=room, across=room + 0.32, down=0.66)
+    grid = sheet.panels(
+        2 * blocks, columns, 1.55, left=0.62, right=room, across=room + 0.32, top=0.5, down=0.56
+    )
     for place, (model, init) in enumerate(kinds):
         block, column = divmod(place, columns)
         look = inputs.looks.of(model, init)
@@ -262,8 +265,10 @@ def accuracy_by_batch_size(inputs: Inputs) -> Sheet:
             axes = grid[2 * block + offset][column]
             size_axis(axes, planned_sizes(everything), title=offset == 1)
             percent_axis(axes, values_of(everything, *MEASURES))
-            name = f"{inputs.model(model)}, {inputs.init(init)}"
-            title(axes, f"{name}: {'test' if offset == 0 else 'training'}", lines=2)
+            if offset == 0:
+                title(axes, f"{inputs.model(model)}, {inputs.init(init)}", lines=2)
+            if column == 0:
+                axes.set_ylabel("test, %" if offset == 0 else "training, %", labelpad=3)
             labels = []
             for each in series:
                 if (each["model"], each["init"]) != (model, init):
@@ -288,94 +293,88 @@ def accuracy_by_batch_size(inputs: Inputs) -> Sheet:
 
 
 def hyperparameters(inputs: Inputs) -> Sheet:
-    """A panel per hyperparameter table: the settings down the side, test accuracy across, a marker per fraction."""
+    """A panel per model and init: the recipes down the side, test accuracy across, a marker per fraction."""
     section = inputs.section("hyperparameters")
     tables = section["tables"]
     if not tables:
         raise MissingDataError("The study varies no hyperparameter.")
-    everything = [
-        inputs.cell(name) for table in tables for row in table["rows"] for name in row["cells"] if name
-    ]
+    compared = {column["group"] for table in tables for column in table["columns"]}
+    groups = [group for group in inputs.findings["groups"] if group["id"] in compared]
+    left_out = len(groups) - _MOST_RECIPES
+    groups = groups[:_MOST_RECIPES]
+    kinds = list(dict.fromkeys((table["model"], table["init"]) for table in tables))
+    cells = [inputs.cell(name) for group in groups for name in group["cells"]]
+    everything = [cell for cell in cells if (cell["model"], cell["init"]) in kinds]
     values = values_of(everything, "test_accuracy")
     if not values:
         raise MissingDataError(
             "No run of these settings is complete yet; `snakemake` trains what is missing."
         )
-    sheet = Sheet("Test accuracy by hyperparameters", ("table", "setting", *COLUMNS))
-    columns = 2 if len(tables) > 1 else 1
-    lines = (len(tables) + columns - 1) // columns
-    deepest = max(len(table["columns"]) for table in tables)
-    names = [column["label"] for table in tables for column in table["columns"]]
-    room = min(label_room(names), 2.2)
+    sheet = Sheet("Test accuracy by recipe", ("recipe", *COLUMNS))
+    columns = min(len(kinds), 2 if len(kinds) < 5 else 3)
+    lines = (len(kinds) + columns - 1) // columns
+    names = [str(group["label"]) for group in groups]
+    room = min(label_room(names), 2.6)
+    height = 0.2 * len(groups) + 0.25
     grid = sheet.panels(
-        lines,
-        columns,
-        0.26 * deepest + 0.3,
-        left=room,
-        right=0.2,
-        across=room + 0.1,
-        down=0.72,
-        bottom=0.5,
-        top=0.5,
+        lines, columns, height, left=room, right=0.15, across=0.2, down=0.74, bottom=0.32, top=0.5
     )
     flat = [axes for line in grid for axes in line]
-    for axes in flat[len(tables) :]:
+    for axes in flat[len(kinds) :]:
         axes.set_axis_off()
-    for axes, table in zip(flat, tables, strict=False):
-        _hyperparameter_panel(sheet, inputs, axes, table, values)
+    for place, (axes, kind) in enumerate(zip(flat, kinds, strict=False)):
+        title(axes, f"{inputs.model(kind[0])}, {inputs.init(kind[1])}: test accuracy, %")
+        percent_axis(axes, values, which="x")
+        axes.grid(axis="x", visible=True)
+        axes.grid(axis="y", visible=True, linestyle=(0, (1, 2)))
+        axes.set_ylim(len(groups) - 0.5, -0.8)
+        shown = [shorten(name, room * 72 - 14, style.SMALL) for name in names] if place % columns == 0 else []
+        axes.set_yticks(range(len(groups)), shown or [""] * len(groups))
+        for line, group in enumerate(groups):
+            own = [inputs.cell(name) for name in group["cells"]]
+            own = [cell for cell in own if (cell["model"], cell["init"]) == kind]
+            _recipe_line(
+                sheet, inputs, axes, group["label"], sorted(own, key=lambda cell: cell["number"]), line
+            )
     sheet.alt = headline(inputs, "hyperparameters")
     sheet.caption = (
-        "Test accuracy in % at the last epoch for every combination of settings; each marker carries the fraction of "
-        f"the training set. {bars_note(numbers(everything))}{not_shown(everything)}"
+        "Test accuracy at the last epoch of every recipe, named by what differs from the base recipe; the numbers "
+        "above the first markers are the fraction of the training set, the stronger the colour, the more. "
+        f"{bars_note(numbers(everything))}"
+        + (f" The first {len(groups)} recipes; {left_out} more are in the tables." if left_out > 0 else "")
     )
     return sheet
 
 
-def _hyperparameter_panel(sheet: Sheet, inputs: Inputs, axes: Axes, table: Json, values: list[float]) -> None:
-    look = inputs.looks.of(table["model"], table["init"])
-    settings = table["columns"]
-    percent_axis(axes, values, which="x")
-    axes.grid(axis="x", visible=True)
-    axes.grid(axis="y", visible=True, linestyle=(0, (1, 2)))
-    axes.set_ylim(len(settings) - 0.5, -0.75)
-    room = axes.get_position().x0 * style.WIDTH * 72 if axes.get_position().x0 < 0.4 else 150
-    axes.set_yticks(
-        range(len(settings)), [shorten(each["label"], room - 14, style.SMALL) for each in settings]
-    )
-    title(axes, table["title"], most=260)
-    for row_number, row in enumerate(table["rows"]):
-        strength = 0.45 + 0.55 * row_number / max(len(table["rows"]) - 1, 1)
-        drawn: list[tuple[float, int]] = []
-        for place, name in enumerate(row["cells"]):
-            if name is None:
-                continue
-            cell = inputs.cell(name)
-            stat = cell["test_accuracy"]
-            sheet.rows.append((table["id"], settings[place]["label"], *cell_row(cell, "test_accuracy")))
-            if stat["value"] is None:
-                continue
-            note = f"{cell['long_label']}: test {stat_text(stat)}"
-            if stat["interval"] == "student_t":
-                axes.plot(
-                    [stat["low"], stat["high"]], [place, place], color=look.colour, linewidth=1.1, alpha=0.75
-                )
-            draw_points(
-                sheet,
-                axes,
-                look,
-                [stat["value"]],
-                [float(place)],
-                [(note, stat["runs"])],
-                alpha=strength,
-                line=False,
-            )
-            drawn.append((stat["value"], place))
-        if drawn:
-            value, place = drawn[0]
+def _recipe_line(
+    sheet: Sheet, inputs: Inputs, axes: Axes, recipe: str, cells: Sequence[Json], line: int
+) -> None:
+    """Draw the accuracies of one recipe, a marker per fraction, on one line of a panel."""
+    fractions = inputs.findings["axes"]["fraction"]
+    edge = float("-inf")
+    for cell in cells:
+        stat = cell["test_accuracy"]
+        sheet.rows.append((recipe, *cell_row(cell, "test_accuracy")))
+        if stat["value"] is None:
+            continue
+        look = inputs.looks.of(cell["model"], cell["init"])
+        strength = 0.45 + 0.55 * fractions.index(cell["fraction"]) / max(len(fractions) - 1, 1)
+        if stat["interval"] == "student_t":
+            bounds = [stat["low"], stat["high"]]
+            axes.plot(bounds, [line, line], color=look.colour, linewidth=1.1, alpha=0.75)
+        note = (f"{cell['long_label']}: test {stat_text(stat)}", stat["runs"])
+        draw_points(sheet, axes, look, [stat["value"]], [float(line)], [note], alpha=strength, line=False)
+        if line:
+            continue
+        words = "all" if cell["fraction"] == "1" else cell["fraction"]
+        middle = float(axes.transData.transform((stat["value"], 0))[0]) * 72 / axes.figure.dpi
+        half = style.text_width(words, style.SMALL) / 2
+        if middle - half > edge + 2:
+            edge = middle + half
             axes.annotate(
-                "all" if row["fraction"] == "1" else row["fraction"],
-                (value, place),
-                xytext=(0, 6),
+                words,
+                (stat["value"], line),
+                xytext=(0, 5),
                 textcoords="offset points",
                 ha="center",
                 fontsize=style.SMALL,

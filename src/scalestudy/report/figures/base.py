@@ -176,7 +176,10 @@ def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
         ticks = decades if 2 <= len(decades) < len(ticks) else ticks[::2]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: text.short_count(value)))
+    labels = [text.short_count(tick) for tick in ticks]
+    axis.set_major_formatter(
+        FixedFormatter(without_collisions(axes, ticks, labels) if which == "x" else labels)
+    )
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -266,7 +266,13 @@ def error_scaling(inputs: Inputs) -> Sheet:
         draw_intervals(axes, look.colour, xs, bounds)
         curve = each["fit"]["curve"] if each["fit"]["fitted"] else []
         if curve:
-            axes.plot([row[0] for row in curve], [row[1] for row in curve], color=look.colour, linewidth=1.1)
+            axes.plot(
+                [row[0] for row in curve],
+                [row[1] for row in curve],
+                color=look.colour,
+                linewidth=1.1,
+                linestyle=look.line,
+            )
             axes.fill_between(
                 [row[0] for row in curve],
                 [row[2] for row in curve],

@@ -13,7 +13,7 @@ from scalestudy.report.tables import (
     stat,
     verdict,
 )
-from scalestudy.report.view import Block, Cell, Heading, Section
+from scalestudy.report.view import Block, Cell, Heading, Section, Statement, Statements
 
 
 def size(context: Context) -> Section:
@@ -124,46 +124,69 @@ def _data_size(context: Context) -> list[Block]:
 
 
 def _scaling(context: Context) -> list[Block]:
-    series = context.findings["scaling"]["series"]
     base = context.findings["groups"][0]["id"] if context.findings["groups"] else None
+    series = [each for each in context.findings["scaling"]["series"] if each["group"] == base]
     rows = []
     for each in series:
-        if each["group"] != base:
-            continue
+        for slope in each["slopes"]:
+            first, last = context.cells[slope["from"]], context.cells[slope["to"]]
+            if slope["slope"] is not None:
+                rows.append(
+                    (
+                        plain(each["label"]),
+                        plain(f"{fraction_words(first['fraction'])} → {fraction_words(last['fraction'])}"),
+                        Cell(
+                            text.decimal(slope["slope"], 2),
+                            runs=(*first["runs"], *last["runs"]),
+                            measure="slope",
+                            value=slope["slope"],
+                        ),
+                        plain(slope["text"]),
+                    )
+                )
+    if not rows:
+        return []
+    note = "A local slope is the change of log error per change of log images between two neighbouring sizes."
+    reasons = list(dict.fromkeys(each["fit"]["reason"] for each in series if not each["fit"]["fitted"]))
+    note = " ".join(
+        (note, *(text.sentence(reason.replace("not fitted", "no power law is fitted")) for reason in reasons))
+    )
+    columns = heads("Series", "Fraction", *numeric("Local slope"), "In words")
+    title = "How the test error falls with data"
+    return [
+        context.table("scaling", title, columns, rows, row_heads=2, note=note),
+        *_fits(context, [each for each in series if each["fit"]["fitted"]]),
+    ]
+
+
+def _fits(context: Context, fitted: list[Json]) -> list[Block]:
+    """Return the table of the power laws with floor, where any is fitted, and what they foretell."""
+    rows, foretold = [], []
+    for each in fitted:
         fit = each["fit"]
-        slopes = [
-            f"{fraction_words(context.cells[slope['from']]['fraction'])} → "
-            f"{fraction_words(context.cells[slope['to']]['fraction'])}: "
-            f"{text.decimal(slope['slope'], 2)} ({slope['text']})"
-            for slope in each["slopes"]
-            if slope["slope"] is not None
-        ]
         runs = tuple(run for point in each["points"] for run in context.cells[point["cell"]]["runs"])
-        fitted = (
-            _fit(fit) if fit["fitted"] else Cell("not fitted", fit["reason"].removeprefix("not fitted: "))
+        words = [fit[key]["text"].rstrip(".") for key in ("held_out", "hoiem") if fit.get(key)]
+        if words:
+            foretold.append(Statement(f"{each['label']}: {text.sentence('; '.join(words))}", runs=runs))
+        rows.append(
+            (
+                plain(each["label"]),
+                *(
+                    Cell(f"{fit[name]:.3g}", _bounds(fit, name), runs, f"fit_{name}", fit[name])
+                    for name in ("a", "b", "c")
+                ),
+                Cell(f"{100 * fit['rmse']:.2f}", f"df = {fit['residual_df']}", runs, "", fit["rmse"]),
+            )
         )
-        rows.append((plain(each["label"]), Cell("; ".join(slopes) or text.MISSING, runs=runs), fitted))
     if not rows:
         return []
     note = (
-        "A local slope is the change of log error per change of log images between two neighbouring sizes. A power law "
-        "with floor is fitted from four sizes on, because it has three parameters."
+        "Power law with floor, error = a n^-b + c, for n training images; in small type 95 % bootstrap intervals. RMSE "
+        "is the root mean square residual, df its residual degrees of freedom: with one or two, the fit proves little."
     )
-    columns = heads("Series", "Local slopes", "Power law with floor")
-    return [context.table("scaling", "How the test error falls with data", columns, rows, note=note)]
-
-
-def _fit(fit: Json) -> Cell:
-    parts = [
-        f"a {_bounds(fit, 'a')}, b {_bounds(fit, 'b')}, c {_bounds(fit, 'c')}",
-        f"{text.plural(fit['residual_df'], 'residual degree')} of freedom",
-        f"root mean square residual {100 * fit['rmse']:.2f} points",
-    ]
-    if fit.get("held_out"):
-        parts.append(fit["held_out"]["text"])
-    if fit.get("hoiem"):
-        parts.append(fit["hoiem"]["text"])
-    return Cell(fit["text"], "; ".join(part.rstrip(".") for part in parts))
+    columns = heads("Series", *numeric("a", "b", "c", "RMSE, points"))
+    blocks: list[Block] = [context.table("scaling_fit", "Power laws with floor", columns, rows, note=note)]
+    return [*blocks, Statements(tuple(foretold))] if foretold else blocks
 
 
 def _bounds(fit: Json, name: str) -> str:

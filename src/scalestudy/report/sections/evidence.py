@@ -341,7 +341,9 @@ def reproduce(context: Context) -> Section:
 def _estimate(context: Context) -> list[Fact]:
     """What the study was expected to take before its first job, against what it took."""
     file = context.inputs.study_dir / "forecast.json"
-    taken = {row["run"]: float(row["total_seconds"]) for row in context.inputs.results if row["total_seconds"]}
+    taken = {
+        row["run"]: float(row["total_seconds"]) for row in context.inputs.results if row["total_seconds"]
+    }
     if not file.is_file() or not taken:
         return []
     forecast = json.loads(file.read_text(encoding="utf-8"))

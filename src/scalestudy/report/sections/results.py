@@ -1,9 +1,23 @@
 """The results themselves: the comparison of models, hyperparameters, best result, reference numbers."""
 
+from dataclasses import replace
+from typing import Any
+
 from scalestudy.report import text
 from scalestudy.report.sections.context import Context, Json, fraction_words, said
-from scalestudy.report.tables import heads, number, numeric, plain, stat
+from scalestudy.report.tables import (
+    difference,
+    difference_note,
+    heads,
+    methods_of,
+    number,
+    numeric,
+    plain,
+    stat,
+    verdict,
+)
 from scalestudy.report.view import Block, Cell, Evidence, Note, Paragraph, Section, Statement
+from scalestudy.study.parse import format_number
 
 _INTERVALS = {
     "wilson": "95 % test-sampling interval of one run (Wilson): it says nothing about other seeds",
@@ -64,33 +78,76 @@ def hyperparameters(context: Context) -> Section:
     selection = found.get("selection") or {}
     if found["tables"] and selection.get("text"):
         blocks.append(Note(text.sentence(selection["text"])))
-    for table in found["tables"]:
-        blocks += _hyperparameter_table(context, table)
+    blocks += _edges(context, found["tables"])
+    whole = {(table["model"], table["init"]) for table in found["tables"] if not table["experiment"]}
+    # A table of all recipes repeats what the experiments' own tables show: it comes first, those are folded.
+    for table in sorted(found["tables"], key=lambda table: bool(table["experiment"])):
+        folded = bool(table["experiment"]) and (table["model"], table["init"]) in whole
+        blocks += _hyperparameter_table(context, table, selection.get("rule", "test"), folded=folded)
         context.alias("table-hyperparameters", f"table-{table['id']}")
-    blocks += [Note(text.sentence(words)) for words in found.get("caveats") or []]
+    caveats = [words for table in found["tables"] for words in table["caveats"]] + (
+        found.get("caveats") or []
+    )
+    blocks += [Note(text.sentence(words)) for words in dict.fromkeys(caveats)]
     return Section("hyperparameters", "Hyperparameters", tuple(blocks))
 
 
-def _hyperparameter_table(context: Context, table: Json) -> list[Block]:
-    lines, cells = [], []
-    for row in table["rows"]:
+def _hyperparameter_table(context: Context, table: Json, rule: str, *, folded: bool) -> list[Block]:
+    """Return a table of fractions by settings, the chosen one of each line marked and set against the next."""
+    labels = {each["id"]: each["label"] for each in context.findings["groups"]}
+    names = [each["label"] if table["experiment"] else labels[each["group"]] for each in table["columns"]]
+    compared = [context.differences.get(row["difference"] or "") for row in table["rows"]]
+    methods = methods_of(compared)
+    lines = []
+    for row, against in zip(table["rows"], compared, strict=True):
         line = []
         for place, name in enumerate(row["cells"]):
             cell = context.cells[name] if name else None
-            shown = stat(cell, "test_accuracy", bounds=False)
-            if cell is not None:
-                cells.append(cell)
-            if place == row["best"]:
-                shown = Cell(shown.text, shown.small, shown.runs, shown.measure, shown.value, "best", "★")
-            line.append(shown)
-        lines.append((plain(f"{fraction_words(row['fraction'])} ({text.count(row['train_images'])})"), *line))
-    columns = heads("Fraction (images)", *numeric(*(each["label"] for each in table["columns"])))
-    note = "Test accuracy in % at the last epoch. ★ marks the highest of a line."
-    sentences = [text.sentence(row["text"]) for row in table["rows"] if row["text"]]
-    sentences += [text.sentence(words) for words in table["caveats"]]
-    blocks: list[Block] = [context.table(table["id"], table["title"], columns, lines, note=note)]
-    blocks += [Paragraph(tuple(Statement(words) for words in sentences))] if sentences else []
-    blocks += [Note(text.sentence(edge["text"]), "warning") for edge in table["edges"]]
+            shown = stat(cell, "test_accuracy", bounds=bool(cell and cell["n"] > 1))
+            line.append(replace(shown, tone="best", mark="★") if place == row["best"] else shown)
+        images = text.count(row["train_images"])
+        lines.append(
+            (
+                plain(f"{fraction_words(row['fraction'])} ({images})"),
+                *line,
+                difference(against),
+                verdict(against, methods),
+            )
+        )
+    columns = heads("Fraction (images)", *numeric(*names, "★ against the next, points"), "Verdict")
+    marked = (
+        "★ marks the setting of each line with the highest accuracy on held-out training images"
+        if rule == "validation"
+        else "★ marks the highest of each line"
+    )
+    family = context.findings["hyperparameters"].get("family") or 0
+    note = f"Test accuracy in % at the last epoch. {marked}. {difference_note(methods, 0)}"
+    note += f" p values are corrected for {family} comparisons (Holm)." if family > 1 else ""
+    return [context.table(table["id"], table["title"], columns, lines, note=note, folded=folded)]
+
+
+def _edges(context: Context, tables: list[Json]) -> list[Block]:
+    """Return one warning for each value at an edge of its range that was best somewhere."""
+    found: dict[tuple[str, Any, str], dict[str, list[str]]] = {}
+    for table in tables:
+        series = f"{context.model(table['model'])} {context.init(table['init'])}"
+        for edge in table["edges"]:
+            where = found.setdefault((edge["setting"], edge["value"], edge["edge"]), {}).setdefault(
+                series, []
+            )
+            if fraction_words(edge["fraction"]) not in where:
+                where.append(fraction_words(edge["fraction"]))
+    blocks: list[Block] = []
+    for (setting, value, edge), places in found.items():
+        words = "; ".join(f"{series} on {text.listed(fractions)}" for series, fractions in places.items())
+        advice = f"{'lower' if edge == 'lowest' else 'higher'} ones may do better still"
+        number = format_number(value) if isinstance(value, float) else f"{value:,}"
+        blocks.append(
+            Note(
+                f"The best {context.setting(setting)}, {number}, is the {edge} that was tried: {advice} ({words}).",
+                "warning",
+            )
+        )
     return blocks
 
 
