@@ -2,7 +2,8 @@
 
 Plain standard library, so that whichever `python3` the login node has will do. Notes about the jobs lie in
 `.snakemake/cluster/` of the directory that Snakemake runs in: `ID.json` for each job, its script `TOKEN.sh`,
-the exit code `TOKEN.exit` that the script left, and the scheduler's own log.
+the exit code `TOKEN.exit` that the script left, `last/HASH` with the job that was last submitted for a set of
+output files, and the scheduler's own log.
 
 How a job's state is found:
 
@@ -17,6 +18,7 @@ How a job's state is found:
 from __future__ import annotations
 
 import configparser
+import hashlib
 import json
 import os
 import re
@@ -55,10 +57,15 @@ def submit(arguments: list[str]) -> int:
         return _complain("usage: submit SUBMIT_COMMAND [OPTION ...] JOBSCRIPT")
     NOTES.mkdir(parents=True, exist_ok=True)
     *command, original = arguments
+    text = Path(original).read_text(encoding="utf-8")
+    outputs = _outputs(text)
+    if (there := _waits_or_runs(outputs)) is not None:
+        _complain(f"job {there} of an earlier Snakemake is still there for {outputs[0]}; not submitted again")
+        print(there)
+        return 0
     token = uuid.uuid4().hex[:12]
     record = (NOTES / f"{token}.exit").absolute()
     script = (NOTES / f"{token}.sh").absolute()
-    text = Path(original).read_text(encoding="utf-8")
     script.write_text(with_record(text, record), encoding="utf-8")
     script.chmod(0o755)
     try:
@@ -73,9 +80,31 @@ def submit(arguments: list[str]) -> int:
             f"no job id in the submit command's answer {result.stdout!r}; see job_id in scheduler.ini"
         )
     job = found.group(0)
-    _write(job, {"record": str(record), "script": str(script), "output": _outputs(text)})
+    _write(job, {"record": str(record), "script": str(script), "output": outputs})
+    if outputs:
+        _last_job(outputs).parent.mkdir(exist_ok=True)
+        _last_job(outputs).write_text(job, encoding="utf-8")
     print(job)
     return 0
+
+
+def _waits_or_runs(outputs: list[str]) -> str | None:
+    """Return the job for these files that a Snakemake which was killed has left behind; None where there is none.
+
+    Only a job that the scheduler itself calls waiting or running counts: no answer means a new job.
+    """
+    try:
+        job = _last_job(outputs).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    note = _read(job)
+    state, _ = job_state(job, note, time.time())
+    return job if state == "running" and "unanswered_since" not in note else None
+
+
+def _last_job(outputs: list[str]) -> Path:
+    """Return the file that names the job last submitted for these output files."""
+    return NOTES / "last" / hashlib.sha256("\n".join(outputs).encode()).hexdigest()[:16]
 
 
 def with_record(script: str, record: Path) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures of the cluster tests: a Slurm of their own, and an environment with Snakemake 7."""
+"""Fixtures of the cluster tests: a Slurm of their own, a copy of the project, an environment with Snakemake 7."""
 
 import os
 import subprocess
@@ -9,17 +9,26 @@ from pathlib import Path
 
 import pytest
 from slurm import Slurm, why_not
+from workplace import Workplace
 
 SNAKEMAKE_7 = ("snakemake==7.32.4", "pulp<2.8")
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
+def environ() -> dict[str, str]:
+    """Give variables for Snakemake: this environment's commands, and none of the user's own settings."""
+    foreign = ("SNAKEMAKE_", "SBATCH_", "SLURM_", "CUDA_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def slurm(environ: dict[str, str]) -> Iterator[Slurm]:
     """Give a running Slurm; skip where none can be started."""
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
-    cluster = Slurm()
+    cluster = Slurm(environ)
     try:
         cluster.start()
         yield cluster
@@ -28,31 +37,40 @@ def slurm() -> Iterator[Slurm]:
 
 
 @pytest.fixture(scope="session")
-def snakemake_7() -> Path:
-    """Give the `snakemake` command of an environment with version 7.32, made on first use inside this one.
+def workplace(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """Give a copy of the project in which commands talk to this Slurm.
 
-    Only Snakemake itself is installed there; everything else (torch above all) is this interpreter's own.
+    Whichever Snakemake runs there, 7 of another environment too, finds the rest of this one's packages.
     """
+    root = tmp_path_factory.mktemp("cluster")
+    packages = root / "packages" / "sitecustomize.py"
+    packages.parent.mkdir()
+    packages.write_text(f"import sys\nsys.path.append({sysconfig.get_path('purelib')!r})\n")
+    (root / "project").mkdir()
+    more = {
+        "PYTHONPATH": f"{root / 'project' / 'src'}:{packages.parent}",
+        "SCALESTUDY_CACHE": str(root / "cache"),
+        "XDG_CACHE_HOME": str(root / "cache"),
+    }
+    return Workplace(root / "project", {**slurm.environ, **more})
+
+
+@pytest.fixture(scope="session")
+def snakemake_7() -> Path:
+    """Give the `snakemake` command of version 7.32: SCALESTUDY_SNAKEMAKE7, or from an environment inside this one.
+
+    That environment is made on first use, and holds Snakemake and what it needs, nothing else.
+    """
+    if given := os.environ.get("SCALESTUDY_SNAKEMAKE7"):
+        return Path(given)
     home = Path(sys.prefix) / "snakemake7"
     command = home / "bin" / "snakemake"
     if not command.exists():
-        install = f"{home}/bin/python -m pip install {' '.join(map(repr, SNAKEMAKE_7))}"
+        install: list[str | Path] = [home / "bin" / "python", "-m", "pip", "install", "--quiet", *SNAKEMAKE_7]
         try:
             subprocess.run([sys.executable, "-m", "venv", home], check=True, capture_output=True, timeout=120)
-            pip: list[str | Path] = [home / "bin" / "python", "-m", "pip", "install", "--quiet", *SNAKEMAKE_7]
-            subprocess.run(pip, check=True, capture_output=True, text=True, timeout=300)
+            subprocess.run(install, check=True, capture_output=True, text=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"no environment with Snakemake 7 ({error}); to make it: {install}")
-    # Its own packages come first; the .pth files over there (this project, installed in place) count as well.
-    purelib = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
-    line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-    Path(purelib, "everything-else.pth").write_text(line, encoding="utf-8")
+            words = " ".join(map(str, install))
+            pytest.skip(f"no environment with Snakemake 7 ({error}); to make it: {words}")
     return command
-
-
-@pytest.fixture
-def environ() -> dict[str, str]:
-    """Give variables for Snakemake: this environment's commands, and none of the user's own settings."""
-    foreign = ("SNAKEMAKE_", "SBATCH_", "SLURM_", "CUDA_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}

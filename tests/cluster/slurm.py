@@ -7,13 +7,14 @@ those in `low`, which go back into the queue. No accounting database, as on many
 import contextlib
 import getpass
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -29,7 +30,7 @@ SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -51,7 +52,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
 ReturnToService=2
-KillWait=2
+KillWait=5
 InactiveLimit=0
 SlurmdParameters=config_overrides
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 Gres=gpu:2 State=UNKNOWN
@@ -80,12 +81,12 @@ def _find(daemon: str) -> str | None:
 class Slurm:
     """The cluster while it runs. `environ` is what a process needs in order to talk to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="scalestudy-slurm-"))
         self.environ = {
-            **os.environ,
+            **environ,
             "SLURM_CONF": str(self.folder / "slurm.conf"),
-            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'bin'}:{environ['PATH']}",
         }
         self._daemons: list[subprocess.Popen[bytes]] = []
 
@@ -164,6 +165,17 @@ class Slurm:
         return subprocess.run(
             command, env=self.environ, capture_output=True, text=True, timeout=30
         ).stdout.strip()
+
+    def state(self, job: str) -> str:
+        """Return a job's state, such as RUNNING or TIMEOUT; a job that ended is known for five minutes."""
+        return self.ask("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
+
+    def jobs_so_far(self) -> int:
+        """Return how many jobs were ever submitted."""
+        shown = self.ask("scontrol", "show", "config")
+        found = re.search(r"^NEXT_JOB_ID\s*=\s*(\d+)", shown, flags=re.MULTILINE)
+        assert found is not None
+        return int(found.group(1)) - 1
 
     def stop(self) -> None:
         """End all jobs and daemons and remove every file."""

@@ -198,6 +198,24 @@ def test_the_scheduler_is_believed_where_the_note_is_not_to_be_seen_yet(schedule
     assert scheduler.status() == "success"
 
 
+@pytest.mark.parametrize("answer", ["PENDING", "RUNNING"])
+def test_a_job_that_an_earlier_snakemake_left_behind_is_taken_over_instead_of_submitted_again(
+    scheduler: Scheduler, answer: str
+) -> None:
+    scheduler.submit()
+    scheduler.answer(answer)
+    again = scheduler.submit(submit="echo 18")
+    assert again.stdout == "17\n"
+    assert "job 17 of an earlier Snakemake is still there" in again.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "FAILED", "COMPLETED"])
+def test_a_job_that_ended_or_that_nobody_knows_is_submitted_again(scheduler: Scheduler, answer: str) -> None:
+    scheduler.submit()
+    scheduler.answer(answer)
+    assert scheduler.submit(submit="echo 18").stdout == "18\n"
+
+
 def test_cancel_gives_all_ids_to_one_command(scheduler: Scheduler) -> None:
     assert scheduler.run("cancel", "17", "18").stdout == "17 18\n"
 

@@ -1,0 +1,174 @@
+"""A folder as a user has it on a cluster: a copy of the project, a small study, Snakemake started in it."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "profiles", "templates", "src")
+EPOCHS = 16
+# Everything that could differ between two processes on a machine is fixed: precision above all, which `auto` times.
+STUDY = f"""\
+title: "A small study on a cluster"
+dataset: {{source: digits, test_fraction: 1/20}}
+compute: {{precision: float32}}
+recipe: {{model: resnet18, fraction: 1/16, batch_size: 32, epochs: {EPOCHS}, lr: 1e-3, dropout: 0.2}}
+experiments:
+  seeds:
+    grid: {{seed: %s}}
+"""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study's folder of results, read as a person would."""
+
+    root: Path
+    name: str
+
+    @property
+    def results(self) -> Path:
+        """The folder of its results."""
+        return self.root / "results" / self.name
+
+    @property
+    def report(self) -> Path:
+        """Its page."""
+        return self.root / "report" / self.name / "report.html"
+
+    def run(self, seed: int) -> Path | None:
+        """Return the folder of the run with that seed, once it is there."""
+        return next(iter(self.results.glob(f"runs/*_s{seed}-*")), None)
+
+    def status(self, seed: int) -> dict[str, Any]:
+        """Return the run's status.json; empty before its job has begun."""
+        folder = self.run(seed)
+        try:
+            return dict(json.loads((folder / "status.json").read_text())) if folder else {}
+        except (OSError, ValueError):
+            return {}
+
+    def is_training(self, seed: int, epoch: int = 2) -> bool:
+        """Return whether the run has finished `epoch` epochs and goes on."""
+        status = self.status(seed)
+        return status.get("state") == "running" and status["epoch"] >= epoch
+
+    def has_checkpoint(self, seed: int) -> bool:
+        """Return whether the run can go on from a checkpoint if it dies without a word."""
+        return any(self.results.glob(f"checkpoints/*_s{seed}-*.pt"))
+
+    def record(self, seed: int) -> dict[str, Any]:
+        """Return what run.json says of the finished run."""
+        folder = self.run(seed)
+        assert folder is not None
+        return dict(json.loads((folder / "run.json").read_text()))
+
+    def log(self, seed: int) -> str:
+        """Return the log of the run's last attempt."""
+        (path,) = self.results.glob(f"logs/train/*_s{seed}-*.log")
+        return path.read_text()
+
+    def metrics(self, seed: int) -> list[dict[str, str]]:
+        """Return the rows of metrics.csv, times aside, as text."""
+        folder = self.run(seed)
+        assert folder is not None
+        with (folder / "metrics.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == EPOCHS
+        return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
+
+
+class Workplace:
+    """The copy of the project; `start` runs a command in it, whose output `log` gives."""
+
+    def __init__(self, root: Path, environ: dict[str, str]) -> None:
+        self.root = root
+        self.environ = environ
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        for part in PARTS:
+            if (PROJECT / part).is_dir():
+                shutil.copytree(PROJECT / part, root / part, ignore=ignored)
+            else:
+                shutil.copy2(PROJECT / part, root / part)
+        (root / "config").mkdir()
+        # These runs are too short for a checkpoint every few seconds: here they save after each epoch.
+        loop = root / "src" / "scalestudy" / "training" / "loop.py"
+        text = loop.read_text()
+        assert text.count("SECONDS_BETWEEN_CHECKPOINTS = 5.0") == 1
+        loop.write_text(
+            text.replace("SECONDS_BETWEEN_CHECKPOINTS = 5.0", "SECONDS_BETWEEN_CHECKPOINTS = 0.0")
+        )
+
+    def study(self, name: str, *seeds: int) -> Study:
+        """Write a study of one run for each seed."""
+        (self.root / "config" / f"{name}.yaml").write_text(STUDY % list(seeds))
+        return Study(self.root, name)
+
+    def log(self, study: Study) -> str:
+        """Return all that the commands for this study have printed."""
+        return self._log(study).read_text()
+
+    def _log(self, study: Study) -> Path:
+        return self.root / f"{study.name}.log"
+
+    @contextmanager
+    def start(self, study: Study, *command: str | Path) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start Snakemake for a study; end it with the block, whatever happens."""
+        with self._log(study).open("ab") as output:
+            process = subprocess.Popen(
+                [*command, "--config", f"study={study.name}"],
+                cwd=self.root,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def finish(self, study: Study, *command: str | Path, seconds: float = 240) -> None:
+        """Run Snakemake for a study to its end."""
+        with self.start(study, *command) as process:
+            self.wait_for_end(study, process, seconds)
+
+    def wait_for_end(self, study: Study, process: "subprocess.Popen[bytes]", seconds: float = 240) -> None:
+        """Wait until Snakemake has ended well; otherwise fail with its output."""
+        try:
+            code: int | str = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = "none, still running"
+        if code != 0:
+            pytest.fail(f"exit code {code}\n{self.log(study)}")
+
+    def wait(self, study: Study, what: str, true: Callable[[], object], seconds: float = 90) -> float:
+        """Wait until something holds; return the moment. Fail with Snakemake's output where it never does."""
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > end:
+                pytest.fail(f"waited in vain: {what}\n{self.log(study)}")
+            time.sleep(0.1)
+        return time.monotonic()
+
+
+def slurm_job(pid: int) -> str:
+    """Return the Slurm job that a process belongs to."""
+    found = re.search(rb"(?:^|\0)SLURM_JOB_ID=(\d+)", Path(f"/proc/{pid}/environ").read_bytes())
+    assert found is not None
+    return found.group(1).decode()
