@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scalestudy import __version__
-from scalestudy.cli import data, report, results, study, training
+from scalestudy.cli import data, report, results, sharing, study, training
 from scalestudy.errors import UserError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command(rich_help_panel=STUDY)(study.check)
 app.command(rich_help_panel=STUDY)(study.plan)
 app.command(rich_help_panel=STUDY)(study.status)
 app.command(rich_help_panel=STUDY)(study.report)
+app.command(rich_help_panel=STUDY)(sharing.export)
+app.command(rich_help_panel=STUDY)(sharing.verify)
 app.command(rich_help_panel=RUNS)(training.train)
 app.command(rich_help_panel=WORKFLOW)(data.prepare)
 app.command("fetch-weights", rich_help_panel=WORKFLOW)(training.fetch_weights)

@@ -1,0 +1,61 @@
+"""`scalestudy export` and `verify`: a finished study as a research object, and the check of one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalestudy.cli.study import Config, Name, load
+from scalestudy.errors import UserError
+
+
+def export(
+    study: Name,
+    config: Config = [],  # noqa: B006
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to make, or a file that ends in .zip; export/<study> if left out."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--license", help="Under which the results are shared: a URL or a name.")
+    ] = None,
+) -> None:
+    """Write a finished study as an RO-Crate: config, results, figures, report, provenance of each run, checksums."""
+    from scalestudy.files import read_json, sha256_file
+    from scalestudy.results.crate import CHECKSUMS, NO_LICENCE, export_study
+    from scalestudy.study.config import find_study
+    from scalestudy.study.paths import study_folder
+    from scalestudy.study.record import study_record
+
+    loaded, runs = load(study, config)
+    path = study_folder(loaded.name) / "study.json"
+    if path.is_file() and read_json(path)["runs"] != study_record(loaded, runs)["runs"]:
+        raise UserError(
+            f"{path} has other runs than {find_study(study)}: the study has changed since, or ran with --config; "
+            "give the same --config here, or run it again"
+        )
+    crate = export_study(
+        loaded.name, find_study(study), output or Path("export", loaded.name), licence or NO_LICENCE
+    )
+    print(f"{crate}: {len(runs):,} runs; `scalestudy verify {crate}` checks it")
+    if crate.is_dir():
+        print(f"SHA-256 of {CHECKSUMS}: {sha256_file(crate / CHECKSUMS)}")
+
+
+def verify(
+    crate: Annotated[Path, typer.Argument(help="What `scalestudy export` wrote: a folder or a .zip.")],
+) -> None:
+    """Check that nothing in a crate was altered, and make its report again from it, without training."""
+    from scalestudy.results.crate import verify_crate
+
+    found = verify_crate(crate)
+    for fault in found.faults:
+        print(fault)
+    if found.faults:
+        raise UserError(
+            f"{crate}: {len(found.faults):,} of {found.files:,} files are not as they were exported"
+        )
+    print(
+        f"{crate}: study {found.study}, {found.files:,} files as they were exported; "
+        "tables, findings and report made again are the same"
+    )

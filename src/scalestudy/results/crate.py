@@ -1,0 +1,443 @@
+"""A finished study as a research object: an RO-Crate with everything that its report rests on, and its check.
+
+The crate is laid out like the project (`config/`, `data/`, `results/`, `report/`), so that its report can be made
+again from it. It follows RO-Crate 1.1 and the Process Run Crate profile 0.5: one CreateAction for each run. Images and
+trained weights are not in it; the records of the data set and of initial weights are, with their SHA-256.
+"""
+
+import csv
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from scalestudy import __version__
+from scalestudy.analysis.findings import write_findings
+from scalestudy.errors import UserError
+from scalestudy.files import read_json, sha256_file, write_text
+from scalestudy.report.render import render_report
+from scalestudy.results.collect import collect
+from scalestudy.study import paths
+from scalestudy.study.names import short_hash
+
+METADATA = "ro-crate-metadata.json"
+CHECKSUMS = "checksums.sha256"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+NO_LICENCE = "No licence is given; ask the authors of the study before you use it."
+TABLES = ("study.json", "results.csv", "curves.csv", "findings.json")
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".log": "text/plain",
+    ".md": "text/markdown",
+    ".npz": "application/zip",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".sha256": "text/plain",
+    ".svg": "image/svg+xml",
+    ".yaml": "application/yaml",
+}
+README = """\
+# {title}
+
+A finished study, made with scalestudy {version}: open `report/{study}/report.html`, or read `report/{study}/report.md`.
+
+- `config/` the study; `results/{study}/study.json` the same with every run, its settings and its command
+- `results/{study}/results.csv`, `curves.csv` one row per run, one row per run and epoch
+- `results/{study}/runs/` each run's measurements, record and predictions
+- `data/`, `weights/` records of the data and of initial weights, with their SHA-256 (not the data themselves)
+- `{metadata}` what each file is and which run made it (RO-Crate 1.1)
+
+`scalestudy verify .` checks that nothing was altered, and makes the same report again from what is here, without
+training. Without scalestudy: `sha256sum --check {checksums}`.
+"""
+
+
+def export_study(study: str, config: Path, output: Path, licence: str = NO_LICENCE) -> Path:
+    """Write the crate of a study with a report into the folder `output`, or the file `output` where it ends in .zip.
+
+    `config` is the study's YAML file. Raises UserError where the report is not there or is not what the results give,
+    where `output` exists, or where a file's name cannot be on Windows.
+    """
+    if output.exists():
+        raise UserError(f"{output} is there already; remove it, or choose another --output")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".crate-", dir=output.parent) as temporary:
+        folder = Path(temporary) / (output.stem if output.suffix == ".zip" else output.name)
+        _fill(folder, study, config)
+        if differing := _remade(folder, study):
+            raise UserError(
+                f"the report is not what the results give ({', '.join(differing)}); make it again: "
+                f"snakemake report --config study={study}"
+            )
+        _describe(folder, study, licence)
+        _write_checksums(folder)
+        if output.suffix == ".zip":
+            _pack(folder, Path(temporary) / "crate.zip").replace(output)
+        else:
+            folder.rename(output)
+    return output
+
+
+def _fill(folder: Path, study: str, config: Path) -> None:
+    """Copy every file of the study that the crate holds, except those that describe it."""
+    record = _record(study)
+    for source, target in [(config, Path("config", config.name)), *_files(study, record)]:
+        if unsafe := [part for part in target.parts if not _fits_windows(part)]:
+            raise UserError(
+                f"{source}: Windows cannot hold a file or folder named {unsafe[0]!r}; rename the study"
+            )
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / target)
+    text = README.format(
+        title=record["title"], study=study, version=__version__, metadata=METADATA, checksums=CHECKSUMS
+    )
+    write_text(folder / "README.md", text)
+
+
+def _record(study: str) -> dict[str, Any]:
+    """Return study.json of a study that has a report; UserError where there is none."""
+    for path in (
+        *(paths.study_folder(study) / name for name in TABLES),
+        paths.report_folder(study) / "report.html",
+    ):
+        if not path.is_file():
+            raise UserError(f"{path} is not there; `snakemake report --config study={study}` makes it")
+    return dict(read_json(paths.study_folder(study) / "study.json"))
+
+
+def _files(study: str, record: Mapping[str, Any]) -> Iterator[tuple[Path, Path]]:
+    """Yield the path of each file, as it is here and as it is in the crate: the same."""
+    results, report = paths.study_folder(study), paths.report_folder(study)
+    wanted = [results / name for name in (*TABLES, "forecast.json")]
+    for run in record["runs"]:
+        wanted += [paths.run_folder(study, run["run"]) / name for name in (*paths.RUN_FILES, "status.json")]
+        wanted.append(paths.run_log(study, run["run"]))
+    for name in _datasets(record):
+        wanted.append(paths.dataset_folder(name) / "dataset.json")
+    for name in _weights(study, record, Path()):
+        wanted += [
+            paths.weights_file(name).with_name(each) for each in ("weights.json", "metrics.csv", "run.json")
+        ]
+    for folder in (results / "figures", report):
+        wanted += [path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")]
+    for path in wanted:
+        if path.is_file():
+            yield path, path
+
+
+def _datasets(record: Mapping[str, Any]) -> list[str]:
+    """Return the data sets of the runs and of the upstream stages."""
+    upstream = [
+        weights["upstream"]["dataset"] for weights in record["weights"].values() if "upstream" in weights
+    ]
+    return list(dict.fromkeys([*(run["settings"]["dataset"] for run in record["runs"]), *upstream]))
+
+
+def _weights(study: str, record: Mapping[str, Any], root: Path) -> list[str]:
+    """Return the initial weights that finished runs below `root` started from."""
+    found: dict[str, None] = {}
+    for run in record["runs"]:
+        path = root / paths.run_folder(study, run["run"]) / "run.json"
+        if path.is_file() and (weights := read_json(path).get("weights")):
+            found[weights["name"]] = None
+    return list(found)
+
+
+def _fits_windows(name: str) -> bool:
+    """Return whether Windows can hold a file of this name."""
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE)
+    return not (reserved or re.search(r'[<>:"|?*\\\x00-\x1f]|[. ]$', name))
+
+
+def _describe(folder: Path, study: str, licence: str) -> None:
+    """Write ro-crate-metadata.json: each file with its type, size and SHA-256, each run as an action."""
+    record = read_json(folder / paths.study_folder(study) / "study.json")
+    crate = ROCrate(version="1.1")
+    crate.name = record["title"]
+    crate.description = record["description"] or f"The scaling study {study}"
+    crate.datePublished = datetime.now(UTC).isoformat(timespec="seconds")
+    crate.license = licence
+    crate.root_dataset["conformsTo"] = {"@id": PROFILE}
+    crate.add(
+        ContextEntity(
+            crate, PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
+        )
+    )
+    files: dict[str, Any] = {}
+    for path in _every_file(folder):
+        relative = path.relative_to(folder)
+        facts = {
+            "name": relative.name,
+            "contentSize": str(path.stat().st_size),
+            "sha256": sha256_file(path),
+            "encodingFormat": MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
+        }
+        files[relative.as_posix()] = crate.add_file(path, dest_path=relative, properties=facts)
+    report = files[(paths.report_folder(study) / "report.html").as_posix()]
+    report["name"] = f"{record['title']}: the report"
+    crate.root_dataset["mainEntity"] = report
+    for name in _weights(study, record, folder):
+        _add_upstream(crate, folder, name, files)
+    for run in record["runs"]:
+        _add_run(crate, folder, study, run, files)
+    _add_report(crate, study, files)
+    crate.metadata.write(folder)
+
+
+def _add_run(
+    crate: ROCrate, folder: Path, study: str, run: Mapping[str, Any], files: Mapping[str, Any]
+) -> None:
+    """Add what made a run's files, or why there are none."""
+    place = paths.run_folder(study, run["run"])
+    if (folder / place / "run.json").is_file():
+        _add_training(crate, folder / place / "run.json", [place / name for name in paths.RUN_FILES], files)
+        return
+    status = folder / place / "status.json"
+    reason = read_json(status).get("reason") if status.is_file() else None
+    failed = {
+        "name": f"Training of {run['run']}",
+        "description": run["command"],
+        "actionStatus": {"@id": "http://schema.org/FailedActionStatus"},
+        "error": reason or "not run",
+    }
+    crate.add_action(
+        _software(crate, {"scalestudy": __version__}), identifier=f"#{run['run']}", properties=failed
+    )
+
+
+def _add_upstream(crate: ROCrate, folder: Path, weights: str, files: Mapping[str, Any]) -> None:
+    """Add what trained initial weights, where an upstream stage of the study did."""
+    place = paths.weights_record(weights).parent
+    if (folder / place / "run.json").is_file():
+        results = [place / name for name in ("weights.json", "metrics.csv", "run.json")]
+        _add_training(crate, folder / place / "run.json", results, files)
+
+
+def _add_training(crate: ROCrate, record: Path, results: list[Path], files: Mapping[str, Any]) -> None:
+    """Add one training by its run.json: the command, its inputs and results, the software, begin and end."""
+    made = read_json(record)
+    inputs = [paths.dataset_folder(made["dataset"]["name"]) / "dataset.json"]
+    if made["weights"]:
+        inputs.append(paths.weights_record(made["weights"]["name"]))
+    crate.add_action(
+        _software(crate, made["versions"], made["git_commit"]),
+        identifier=f"#{made['run']}",
+        object=[files[path.as_posix()] for path in inputs if path.as_posix() in files],
+        result=[files[path.as_posix()] for path in results if path.as_posix() in files],
+        properties={
+            "name": f"Training of {made['run']}",
+            "description": made["command"],
+            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "startTime": made["started"],
+            "endTime": made["ended"],
+        },
+    )
+
+
+def _add_report(crate: ROCrate, study: str, files: Mapping[str, Any]) -> None:
+    """Add what made the tables, the findings and the pages."""
+    results, report = paths.study_folder(study), paths.report_folder(study)
+    runs, made = (
+        f"{(results / 'runs').as_posix()}/",
+        [f"{report.as_posix()}/", f"{(results / 'figures').as_posix()}/"],
+    )
+    tables = [(results / name).as_posix() for name in TABLES[1:]]
+    crate.add_action(
+        _software(crate, {"scalestudy": __version__}),
+        identifier="#report",
+        object=[
+            each for name, each in files.items() if name.startswith(runs) and not name.endswith("status.json")
+        ],
+        result=[each for name, each in files.items() if name.startswith(tuple(made)) or name in tables],
+        properties={
+            "name": "Collecting, analysing and rendering",
+            "description": f"scalestudy report {study}",
+        },
+    )
+
+
+def _software(crate: ROCrate, versions: Mapping[str, str], commit: str | None = None) -> Any:
+    """Return the software that a run was trained with; one entity for each set of versions."""
+    identifier = f"#scalestudy-{short_hash([dict(versions), commit])}"
+    if (known := crate.get(identifier)) is not None:
+        return known
+    others = [f"{name} {version}" for name, version in versions.items() if name != "scalestudy"]
+    facts = {"@type": "SoftwareApplication", "name": "scalestudy"}
+    facts |= {"softwareVersion": versions["scalestudy"]} if versions else {}
+    facts |= {"softwareRequirements": ", ".join(others)} if others else {}
+    facts |= {"version": f"git commit {commit}"} if commit else {}
+    return crate.add(ContextEntity(crate, identifier, facts))
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify_crate` found. faults: one line for each file that is not as it was, or differs when made again."""
+
+    study: str
+    files: int
+    faults: list[str]
+
+
+def verify_crate(crate: Path) -> Verification:
+    """Check that no file of a crate (a folder or a .zip) was changed, removed or added, and make its report again.
+
+    Only where all files are as they were: then tables, findings and report are made again in a temporary copy, and
+    each that differs is a fault. Raises UserError where `crate` is no crate of a study.
+    """
+    with _unpacked(crate) as folder:
+        metadata, checksums = _read_metadata(crate, folder), _read_checksums(crate, folder)
+        study = _study_of(crate, folder)
+        faults = [*_altered(folder, checksums), *_contradictions(metadata, checksums)]
+        if not faults:
+            made_by = next(
+                (each["softwareVersion"] for each in metadata if "softwareVersion" in each), __version__
+            )
+            note = (
+                f" (exported by scalestudy {made_by}, this is {__version__})"
+                if made_by != __version__
+                else ""
+            )
+            faults = [f"differs when it is made again: {name}{note}" for name in _remade(folder, study)]
+    return Verification(study, len(checksums), faults)
+
+
+@contextmanager
+def _unpacked(crate: Path) -> Iterator[Path]:
+    """Give the folder of a crate; a .zip is unpacked for as long as the block runs."""
+    if crate.is_dir():
+        yield crate
+        return
+    if not zipfile.is_zipfile(crate):
+        raise UserError(f"{crate}: neither a folder nor a zip file")
+    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(crate) as archive:
+        archive.extractall(temporary)
+        inner = [path.parent for path in Path(temporary).glob(f"*/{METADATA}")]
+        yield inner[0] if inner else Path(temporary)
+
+
+def _read_metadata(crate: Path, folder: Path) -> list[dict[str, Any]]:
+    """Return the entities of ro-crate-metadata.json."""
+    try:
+        return list(read_json(folder / METADATA)["@graph"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{crate}: no RO-Crate, {METADATA} cannot be read ({error})") from None
+
+
+def _read_checksums(crate: Path, folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file at the time of export, by its path."""
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+        return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{crate}: no crate of a study, {CHECKSUMS} cannot be read ({error})") from None
+
+
+def _study_of(crate: Path, folder: Path) -> str:
+    """Return the name of the one study that a crate holds."""
+    names = [path.parent.name for path in folder.glob("results/*/study.json")]
+    if len(names) != 1:
+        raise UserError(f"{crate}: no crate of a study, it has {len(names)} files results/*/study.json")
+    record = read_json(folder / paths.study_folder(names[0]) / "study.json")
+    inside = [record["study"], record["dataset"]["path"], *(run["run"] for run in record["runs"])]
+    if record["study"] != names[0] or any(
+        ".." in Path(each).parts or Path(each).is_absolute() for each in inside
+    ):
+        raise UserError(f"{crate}: no crate of a study, its study.json names files outside of it")
+    return names[0]
+
+
+def _altered(folder: Path, checksums: Mapping[str, str]) -> list[str]:
+    """Return a line for each file that is missing, changed or added since the export."""
+    there = {path.relative_to(folder).as_posix(): path for path in _every_file(folder)}
+    del there[CHECKSUMS]
+    missing = [f"missing: {name}" for name in checksums if name not in there]
+    changed = [
+        f"changed: {name}"
+        for name, checksum in checksums.items()
+        if name in there and sha256_file(there[name]) != checksum
+    ]
+    return [*missing, *changed, *(f"added: {name}" for name in there if name not in checksums)]
+
+
+def _contradictions(metadata: Iterable[Mapping[str, Any]], checksums: Mapping[str, str]) -> list[str]:
+    """Return a line for each file that the two lists of checksums disagree on: one of them was altered."""
+    described = {each["@id"]: each["sha256"] for each in metadata if "sha256" in each}
+    listed = {quote(name): sha for name, sha in checksums.items() if name != METADATA}
+    names = sorted(described.keys() | listed.keys())
+    return [
+        f"changed: {name} ({METADATA} and {CHECKSUMS} disagree)"
+        for name in names
+        if described.get(name) != listed.get(name)
+    ]
+
+
+def _remade(folder: Path, study: str) -> list[str]:
+    """Make tables, findings and report again from the runs' files; return the paths of those that differ.
+
+    Figures are the crate's own drawings: other versions of matplotlib and its fonts draw other bytes.
+    """
+    results, report = paths.study_folder(study), paths.report_folder(study)
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary)
+        for part in ("results", "data"):
+            if (folder / part).is_dir():
+                shutil.copytree(folder / part, copy / part)
+        record = read_json(copy / results / "study.json")
+        collect(record, record["runs"], copy)
+        differing = [
+            (results / name).as_posix()
+            for name in ("results.csv", "curves.csv")
+            if _finished_rows(copy / results, name) != _finished_rows(folder / results, name)
+        ]
+        for name in TABLES:  # a run that was under way at the export may have another state today
+            if name != "findings.json":
+                shutil.copyfile(folder / results / name, copy / results / name)
+        (copy / results / "findings.json").unlink()
+        if not (copy / results / "figures").is_dir():  # a report made by `scalestudy report`
+            shutil.copytree(folder / report / "figures", copy / results / "figures")
+        write_findings(copy / results)
+        render_report(copy / results, copy / report, copy / str(record["dataset"]["path"]))
+        for path in (copy / results / "findings.json", *_every_file(copy / report)):
+            made = path.relative_to(copy)
+            if not (folder / made).is_file() or (folder / made).read_bytes() != path.read_bytes():
+                differing.append(made.as_posix())
+    return differing
+
+
+def _finished_rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that belong to complete and diverged runs."""
+    with (folder / name).open(encoding="utf-8", newline="") as file:
+        return [
+            row for row in csv.DictReader(file) if row.get("state", "complete") in ("complete", "diverged")
+        ]
+
+
+def _write_checksums(folder: Path) -> None:
+    """Write checksums.sha256 in the format of `sha256sum`, which can check it."""
+    lines = [f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in _every_file(folder)]
+    write_text(folder / CHECKSUMS, "".join(lines))
+
+
+def _every_file(folder: Path) -> list[Path]:
+    """Return every file below a folder, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _pack(folder: Path, archive: Path) -> Path:
+    """Return a zip file with the folder in it."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in _every_file(folder):
+            file.write(path, path.relative_to(folder.parent).as_posix())
+    return archive
