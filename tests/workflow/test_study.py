@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Project
+from working_copy import Project
 
 pytestmark = pytest.mark.workflow
 
