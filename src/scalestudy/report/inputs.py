@@ -90,7 +90,8 @@ class Inputs:
 
     def init(self, name: str) -> str:
         """Return the title of initial weights, or the name where the title is too long for a figure."""
-        return text.short_label(str(self.findings["labels"]["init"].get(name, name)), name)
+        title = str(self.findings["labels"]["init"].get(name, name))
+        return text.short_label(title.removeprefix("pretrained on "), name)
 
     def classes(self) -> list[str]:
         """Return the class names."""

@@ -84,7 +84,9 @@ def verdict(found: Json | None, methods: Sequence[str]) -> Cell:
 
 def methods_of(differences: Iterable[Json | None]) -> list[str]:
     """Return how the differences were tested, each method once."""
-    return list(dict.fromkeys(each["method_text"] for each in differences if each and each["method_text"]))
+    return list(
+        dict.fromkeys(each["method_text"] for each in differences if each and each["method"] != "none")
+    )
 
 
 def difference_note(methods: Sequence[str], family: int) -> str:

@@ -1,6 +1,6 @@
 """Accuracy against the amount of data, the size of the model, and the hyperparameters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
@@ -189,14 +189,18 @@ def init_side_by_side(inputs: Inputs) -> Sheet:
     lines = (len(inits) + columns - 1) // columns
     models = list(dict.fromkeys(row["model"] for row, _ in rows))
     room = label_room([f"{inputs.model(model)}, training" for model in models])
-    grid = sheet.panels(lines, columns, panel_height(2 * len(models)), right=room, across=room + 0.34)
+    grid = sheet.panels(
+        lines, columns, panel_height(2 * len(models)), left=0.6, right=room, across=room + 0.34, down=0.8
+    )
     flat = [axes for line in grid for axes in line]
     for axes in flat[len(inits) :]:
         axes.set_axis_off()
     for axes, init in zip(flat, inits, strict=False):
         size_axis(axes, planned_sizes(everything))
         percent_axis(axes, values_of(everything, *MEASURES))
-        title(axes, f"{text.sentence(inputs.init(init)).rstrip('.')}, accuracy in %")
+        title(axes, text.sentence(inputs.init(init)).rstrip("."), most=float(room) * 72 + 60)
+        if axes in [line[0] for line in grid]:
+            axes.set_ylabel("accuracy, %", labelpad=3)
         labels = []
         for row, cells in rows:
             if row["init"] != init:
@@ -400,7 +404,7 @@ def model_size(inputs: Inputs) -> Sheet:
     columns = min(len(inits), 3)
     lines = (len(inits) + columns - 1) // columns
     grid = sheet.panels(
-        lines, columns, panel_height(len(fractions), 2.2), right=0.62, across=0.98, bottom=0.66
+        lines, columns, panel_height(len(fractions), 2.2), left=0.6, right=0.62, across=0.98, bottom=0.66
     )
     flat = [axes for line in grid for axes in line]
     for axes in flat[len(inits) :]:
@@ -409,7 +413,9 @@ def model_size(inputs: Inputs) -> Sheet:
         count_axis(axes, "x", low / margin, high * margin)
         _model_ticks(inputs, axes, parameters)
         percent_axis(axes, values_of(everything, "test_accuracy"))
-        title(axes, f"{text.sentence(inputs.init(init)).rstrip('.')}: test accuracy, %")
+        title(axes, text.sentence(inputs.init(init)).rstrip("."))
+        if axes in [line[0] for line in grid]:
+            axes.set_ylabel("test accuracy, %", labelpad=3)
         labels = []
         for number, fraction in enumerate(fractions):
             cells = [
@@ -454,6 +460,28 @@ def _model_ticks(inputs: Inputs, axes: Axes, parameters: dict[str, int | None]) 
     axes.set_xlabel("parameters", labelpad=3)
 
 
+def _reference_names(inputs: Inputs, rows: Sequence[Json]) -> list[str]:
+    """Return a short name of each reference number: the settings that tell it from the others."""
+    words: dict[str, Callable[[str], str]] = {
+        "model": inputs.model,
+        "init": inputs.init,
+        "fraction": lambda name: "all" if name == "1" else name,
+    }
+    settings = inputs.findings["labels"]["setting"]
+    keys = list(dict.fromkeys(key for row in rows for key in row["settings"]))
+    telling = [key for key in keys if len({str(row["settings"].get(key)) for row in rows}) > 1] or keys[:1]
+    return [
+        ", ".join(
+            words[key](row["settings"][key])
+            if key in words
+            else f"{settings.get(key, key)} {row['settings'][key]}"
+            for key in telling
+            if row["settings"].get(key) is not None
+        )
+        for row in rows
+    ]
+
+
 def reference(inputs: Inputs) -> Sheet:
     """Ours and theirs on one line per reference number."""
     section = inputs.section("reference")
@@ -467,7 +495,7 @@ def reference(inputs: Inputs) -> Sheet:
         "Our test accuracy beside the reference",
         ("label", "ours", "theirs", "difference", "low", "high", "verdict", "runs"),
     )
-    names = [row["label"] for row in rows]
+    names = _reference_names(inputs, rows)
     room = min(label_room(names), 3.4)
     ((axes,),) = sheet.panels(
         1, 1, 0.21 * len(rows) + 0.2, left=room, right=1.3, width=7.6, bottom=0.42, top=0.5

@@ -238,25 +238,26 @@ def line_labels(axes: Axes, labels: Sequence[LineLabel], size: float = SMALL) ->
     gap = size * 1.32
     places = spread(wanted, gap, box.y0 * scale, box.y1 * scale)
     right = box.x1 * scale
+    inches = axes.figure.dpi_scale_trans  # not pixels: a PNG has more of them than the SVG
     for label, end, place, wish in zip(labels, ends, places, wanted, strict=True):
         x = right + 9
         moved = abs(place - wish) > 1.5 or right - float(end[0]) * scale > 12
         if moved:
             start = (float(end[0]) * scale + 4.5, wish)
             axes.plot(
-                [start[0] / scale, (right + 7) / scale],
-                [start[1] / scale, place / scale],
-                transform=None,
+                [start[0] / 72, (right + 7) / 72],
+                [start[1] / 72, place / 72],
+                transform=inches,
                 color=FAINT,
                 linewidth=0.6,
                 clip_on=False,
                 zorder=1,
             )
         axes.text(
-            x / scale,
-            place / scale,
+            x / 72,
+            place / 72,
             label.words,
-            transform=None,
+            transform=inches,
             ha="left",
             va="center_baseline",
             color=label.colour,

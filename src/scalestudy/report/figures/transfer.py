@@ -1,7 +1,7 @@
 """What initial weights are worth, and how the error falls with data."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from scalestudy.report import text
 from scalestudy.report.figures.accuracy import (
@@ -317,9 +317,14 @@ def _error_axis(axes: Axes, errors: list[float]) -> None:
     low, high = _log_limits(errors)
     axes.set_yscale("log")
     axes.set_ylim(low, min(high, 1.05))
-    ticks = [mantissa * 10.0**power for power in range(-4, 1) for mantissa in (1, 2, 3, 5, 7)]
-    shown = [tick for tick in ticks if low <= tick <= high]
-    if len(shown) < 2:
-        shown = sorted({round(low, 3), round(high, 3)})
+    shown: list[float] = []
+    for mantissas in ((1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)):
+        shown = [
+            m * 10.0**power for power in range(-4, 1) for m in mantissas if low <= m * 10.0**power <= high
+        ]
+        if len(shown) >= 4:
+            break
+    if len(shown) < 3:
+        shown = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
     axes.set_yticks(shown, [f"{100 * tick:g}" for tick in shown])
     axes.yaxis.set_minor_locator(NullLocator())

@@ -139,7 +139,11 @@ def _edges(context: Context, tables: list[Json]) -> list[Block]:
                 where.append(fraction_words(edge["fraction"]))
     blocks: list[Block] = []
     for (setting, value, edge), places in found.items():
+        lines = sum(len(fractions) for fractions in places.values())
         words = "; ".join(f"{series} on {text.listed(fractions)}" for series, fractions in places.items())
+        words = (
+            words if len(places) <= 2 else f"in {lines} combinations of model, initial weights and fraction"
+        )
         advice = f"{'lower' if edge == 'lowest' else 'higher'} ones may do better still"
         number = format_number(value) if isinstance(value, float) else f"{value:,}"
         blocks.append(
