@@ -105,12 +105,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def compare_cells(data: StudyData, a: Cell, b: Cell) -> Comparison | None:
+def compare_cells(data: StudyData, a: Cell, b: Cell, other: StudyData | None = None) -> Comparison | None:
     """Return the test of b's test accuracy against a's; None where one of them has no complete run.
 
     Two or more seeds in common: paired t over them. Else two or more runs on both sides: Welch's t. Else
     one run of each (of the same seed where there is one): exact McNemar on their predictions, which
-    measures the sampling of test images and says nothing about seeds.
+    measures the sampling of test images and says nothing about seeds. `other` is the study of b where it is
+    another than that of a.
     """
     if not a.runs or not b.runs:
         return None
@@ -122,7 +123,7 @@ def compare_cells(data: StudyData, a: Cell, b: Cell) -> Comparison | None:
     if len(a.runs) > 1 and len(b.runs) > 1:
         return _over_seeds("welch_t", a.runs, b.runs)
     first_run, second_run = pairs[0] if pairs else (a.runs[0], b.runs[0])
-    return _on_predictions(data, first_run, second_run)
+    return _on_predictions(data, first_run, other or data, second_run)
 
 
 def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Sequence[Run]) -> Comparison:
@@ -139,9 +140,9 @@ def _over_seeds(method: Literal["paired_t", "welch_t"], a: Sequence[Run], b: Seq
     return Comparison(*found, method, n, names)
 
 
-def _on_predictions(data: StudyData, a: Run, b: Run) -> Comparison:
+def _on_predictions(data: StudyData, a: Run, other: StudyData, b: Run) -> Comparison:
     difference = b.values["test_accuracy"] - a.values["test_accuracy"]
-    left, right = data.outcome(a), data.outcome(b)
+    left, right = data.outcome(a), other.outcome(b)
     names = (a.name, b.name)
     if left is None or right is None or left.labels_sha256 != right.labels_sha256:
         reason = "single runs without saved predictions on the same test images"

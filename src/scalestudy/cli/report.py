@@ -50,3 +50,34 @@ def render(study: StudyName) -> None:
 
     folder = results_of(study)
     print(render_report(folder, paths.report_folder(folder.resolve().name)))
+
+
+def compare(
+    a: StudyName,
+    b: Annotated[str, typer.Argument(help="The other study, or the folder of another version of the same.")],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write every compared number to this CSV file.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a short page to this file.")] = None,
+) -> None:
+    """Compare two studies, or two versions of one: which numbers moved, and whether beyond noise."""
+    from scalestudy.report import compare as comparison
+
+    versus = comparison.compare(results_of(a), results_of(b))
+    print("\n".join(comparison.lines(versus)))
+    if csv:
+        comparison.write_csv(versus, csv)
+    if html:
+        comparison.write_html(versus, html)
+
+
+def tables(
+    study: StudyName,
+    output: Annotated[Path | None, typer.Option(help="Folder; results/<study>/tables if left out.")] = None,
+) -> None:
+    """Write the report's tables as CSV and as LaTeX (booktabs)."""
+    from scalestudy.report.export import export_tables
+
+    folder = results_of(study)
+    for path in export_tables(folder, output or folder / "tables"):
+        print(path)
