@@ -18,8 +18,8 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.model_costs import COSTS
 from scalestudy.study.runs import Run, RunSettings
 
-# A processor core at its slowest in plain float32, in 10^9 multiply-adds per second, backward pass included.
-_GUESSED_GMACS_PER_SECOND = 10.0
+# A processor core in plain float32, in 10^9 multiply-adds per second, backward pass included; rather low.
+_GUESSED_GMACS_PER_SECOND = 30.0
 _START_SECONDS = 4.0  # imports, model, data
 _MB_PER_GMAC = 25.0  # activations kept for the backward pass, float32; measured on ResNets
 _BASE_MB = 700.0  # torch and its libraries
