@@ -66,7 +66,7 @@ def convolutions(model: nn.Module) -> dict[tuple[int, ...], tuple[nn.Conv2d, int
 def show_convolutions(model: nn.Module, batch: int, precision: str, rounds: int) -> None:
     """Print stock against chosen form for each kind of convolution, with backward and forward alone."""
     titles = "training, ms: stock   ours  ratio | measuring: stock   ours  ratio"
-    print(f"{'convolution (map)':28} {'number':>6} {'form':>8} | {titles}")
+    print(f"{'convolution (map)':28} {'number':>6} {'trained':>8} | {titles}")
     totals = [0.0] * 4
     for (inputs, outputs, kernel, stride, side), (module, number) in convolutions(model).items():
         padding = module.padding[0]

@@ -111,7 +111,8 @@ def choose_form(
     # One product for the whole map needs each weight once per output pixel: cheap where the batch is large.
     if windows.map[0] * windows.map[1] <= 4 and 4 * images >= out_channels:
         return "whole"
-    if pixels <= 4 or (learning and pixels <= 16 and (dtype == torch.bfloat16 or in_channels >= 256)):
+    pays = in_channels >= 256 or (dtype == torch.bfloat16 and windows.stride == (1, 1))
+    if pixels <= 4 or (learning and pixels <= 16 and pays):
         return "columns"
     return "stock"
 
