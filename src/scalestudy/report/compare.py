@@ -75,6 +75,7 @@ class Versus:
                 ("not distinguishable", ("not distinguishable",)),
                 ("the same", ("the same",)),
                 ("not compared", ("not compared",)),
+                ("without a result in one of them", ("no result in A", "no result in B")),
             )
         }
         found = text.listed([f"{count:,} {words}" for words, count in counts.items() if count])
@@ -98,13 +99,13 @@ def compare(folder_a: Path, folder_b: Path) -> Versus:
     constant = _constant_differences(grids)
     cells = [{_key(cell.settings, constant): cell for cell in grid.cells} for grid in grids]
     labels = Labels({**data[1].study.get("weights", {}), **data[0].study.get("weights", {})})
-    varied = _varied(grids, constant)
+    base = {key: value for key, value in grids[0].base.settings.items() if key not in constant}
     common = [key for key in cells[0] if key in cells[1]]
-    numbers = _numbers(data, [(cells[0][key], cells[1][key]) for key in common], labels, varied)
+    numbers = _numbers(data, [(cells[0][key], cells[1][key]) for key in common], labels, base)
 
     def named(place: int, other: int) -> tuple[str, ...]:
         return tuple(
-            _label(cell, labels, varied) for key, cell in cells[place].items() if key not in cells[other]
+            _label(cell, labels, base) for key, cell in cells[place].items() if key not in cells[other]
         )
 
     return Versus(
@@ -129,18 +130,6 @@ def _constant_differences(grids: tuple[Grid, Grid]) -> dict[str, tuple[Any, Any]
     return found
 
 
-def _varied(grids: tuple[Grid, Grid], constant: Mapping[str, Any]) -> list[str]:
-    """Return the settings, besides model, weights and fraction, that tell cells apart."""
-    cells = [cell for grid in grids for cell in grid.cells]
-    return [
-        key
-        for key in cells[0].settings
-        if key not in constant
-        and key not in ("model", "init", "fraction", "dataset")
-        and len({str(cell.settings.get(key)) for cell in cells}) > 1
-    ]
-
-
 def _key(settings: Settings, without: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(
         sorted(
@@ -149,20 +138,22 @@ def _key(settings: Settings, without: Mapping[str, Any]) -> tuple[tuple[str, str
     )
 
 
-def _label(cell: Cell, labels: Labels, varied: list[str]) -> str:
+def _label(cell: Cell, labels: Labels, base: Settings) -> str:
+    """Return a cell's name, with the settings in which it differs from A's base recipe."""
     share = "all data" if cell.fraction == "1" else cell.fraction
-    first = f"{labels.model(cell.model)}, {labels.init(cell.init)}, {share}"
-    return ", ".join([first, *(labels.value(key, cell.settings.get(key)) for key in varied)])
+    differs = {key: cell.settings.get(key) for key, value in base.items() if cell.settings.get(key) != value}
+    words = [labels.model(cell.model), labels.init(cell.init), share, labels.describe(differs)]
+    return ", ".join(filter(None, words))
 
 
 def _numbers(
-    data: tuple[StudyData, StudyData], pairs: list[tuple[Cell, Cell]], labels: Labels, varied: list[str]
+    data: tuple[StudyData, StudyData], pairs: list[tuple[Cell, Cell]], labels: Labels, base: Settings
 ) -> list[Number]:
     tests = [compare_cells(data[0], a, b, data[1]) for a, b in pairs]
     tested = iter(holm([test.p for test in tests if test is not None and test.p is not None]))
     numbers = []
     for (a, b), test in zip(pairs, tests, strict=True):
-        label = _label(a, labels, varied)
+        label = _label(a, labels, base)
         runs = tuple(run.name for run in a.runs), tuple(run.name for run in b.runs)
         for measure in MEASURES:
             values = (a.gap, b.gap) if measure == "gap" else (a.mean(measure), b.mean(measure))
@@ -179,6 +170,10 @@ def _judged(number: Number, test: Comparison | None, adjusted: Iterator[float]) 
         return replace(number, verdict="no result in A" if number.n_b else "no result in B")
     p_holm = next(adjusted) if test.p is not None else None
     found = difference_json("", "", "", test, p_holm, 1)
+    if (
+        test.method == "mcnemar" and max(number.n_a, number.n_b) > 1
+    ):  # an interval of one run is not one of the means
+        found |= {"low": None, "high": None, "method_text": f"{found['method_text']}, on one run of each"}
     same = number.difference is not None and math.isclose(number.difference, 0, abs_tol=1e-12)
     verdict = "the same" if same and (test.p is None or test.discordant == (0, 0)) else found["verdict"]
     return replace(

@@ -43,10 +43,12 @@ def as_csv(table: Table) -> str:
     noted = [any(row.cells[place].small for row in table.rows) for place in range(len(table.columns))]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    heads = zip(_heads(table), noted, strict=True)
-    writer.writerow(
-        [*(each for head, note in heads for each in ([head, f"{head} (note)"] if note else [head])), "runs"]
-    )
+    heads = [
+        each
+        for head, note in zip(_heads(table), noted, strict=True)
+        for each in ([head, f"{head} (note)"] if note else [head])
+    ]
+    writer.writerow([*heads, "runs"])
     for row in table.rows:
         values = []
         for cell, note in zip(row.cells, noted, strict=True):
@@ -74,7 +76,7 @@ def as_latex(table: Table) -> str:
         place += span
     head = [" & ".join(groups) + r" \\", " ".join(rules)] if groups else []
     head.append(" & ".join(text.latex(column.text) for column in table.columns) + r" \\")
-    body = []
+    body: list[str] = []
     for row, span in table.spans:
         if span > 1 and body:
             body.append(r"\addlinespace")

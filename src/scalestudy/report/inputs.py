@@ -22,9 +22,8 @@ class MissingDataError(Exception):
 class Inputs:
     """A study's folder as figures read it: findings.json, study.json and the dataset store, each when asked for."""
 
-    def __init__(self, study_dir: Path, store: Path | None = None) -> None:
+    def __init__(self, study_dir: Path) -> None:
         self.study_dir = study_dir
-        self._store = store
 
     @cached_property
     def findings(self) -> Json:
@@ -46,7 +45,7 @@ class Inputs:
     @cached_property
     def store(self) -> Path:
         """The folder of the dataset store; it need not exist."""
-        return self._store or Path(self.study["dataset"]["path"])
+        return self.study_dir.resolve().parent.parent / str(self.study["dataset"]["path"])
 
     @cached_property
     def looks(self) -> Looks:

@@ -22,17 +22,17 @@ from scalestudy.report.view import Fact, Link, Report, State, Statement
 _NEEDED = ("findings.json", "study.json", "results.csv", "curves.csv")
 
 
-def render_report(study_dir: Path, report_dir: Path, store: Path | None = None) -> Path:
+def render_report(study_dir: Path, report_dir: Path) -> Path:
     """Render the report of the study in `study_dir` into `report_dir` and return the path of report.html.
 
     Writes report.html, report.md, figures/*.png and *.csv, results.csv and curves.csv, each whole or not at all.
-    Figures are those of `study_dir/figures`; one that is not there is drawn now. `store` is the dataset store's
-    folder where it is not the one that study.json names. Raises UserError where the findings are not there.
+    Figures are those of `study_dir/figures`; one that is not there is drawn now. Raises UserError where the findings
+    are not there.
     """
     for name in _NEEDED:
         if not (study_dir / name).is_file():
             raise UserError(f"{study_dir / name} is not there; `snakemake report` makes it")
-    inputs = Inputs(study_dir, store)
+    inputs = Inputs(study_dir)
     drawn = report_dir / "figures"
     _collect_figures(inputs, drawn)
     report = build(inputs, drawn)

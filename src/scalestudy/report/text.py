@@ -171,6 +171,9 @@ _LATEX = {
     MISSING: "--",
     "×": r"$\times$",
     "★": r"$\star$",
+    "▲": r"$\uparrow$",
+    "▼": r"$\downarrow$",
+    "→": r"$\to$",
 }
 
 

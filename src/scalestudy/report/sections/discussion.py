@@ -13,7 +13,7 @@ from scalestudy.report.tables import (
     stat,
     verdict,
 )
-from scalestudy.report.view import Block, Cell, Heading, Section, Statement, Statements
+from scalestudy.report.view import Block, Cell, Heading, Note, Section, Statement, Statements
 
 
 def size(context: Context) -> Section:
@@ -256,6 +256,8 @@ def _equal_steps(context: Context) -> list[Block]:
                 "equal_steps", "Data and optimisation told apart", columns, rows, row_heads=2, note=note
             )
         )
+    if found.get("note"):
+        blocks.append(Note(text.sentence(found["note"])))
     return blocks + _equal_step_groups(context)
 
 
@@ -280,7 +282,29 @@ def _equal_step_groups(context: Context) -> list[Block]:
         )
         title = f"Runs planned with equal steps: {group['label']}"
         blocks.append(context.table(f"equal_steps-{group['group']}", title, columns, rows, sortable=True))
+        blocks += _equal_step_ends(context, group)
     return blocks
+
+
+def _equal_step_ends(context: Context, group: Json) -> list[Block]:
+    """Return the table of the largest fraction against the smallest where both had the same number of steps."""
+    ends = [(end, context.differences[end["difference"]]) for end in group["ends"] if end["difference"]]
+    if not ends:
+        return []
+    methods = methods_of([each for _, each in ends])
+    rows = [
+        (
+            plain(f"{context.model(end['model'])}, {context.init(end['init'])}"),
+            *(plain(fraction_words(context.cells[end[side]]["fraction"])) for side in ("from", "to")),
+            difference(each),
+            verdict(each, methods),
+        )
+        for end, each in ends
+    ]
+    columns = heads("Model", "From", "To", *numeric("Difference, points"), "Verdict")
+    title = f"More data at the same number of steps: {group['label']}"
+    note = difference_note(methods, len(ends))
+    return [context.table(f"equal_steps_ends-{group['group']}", title, columns, rows, note=note)]
 
 
 def init(context: Context) -> Section:
