@@ -14,10 +14,14 @@ _DONE = ("complete", "diverged")
 
 @dataclass(frozen=True)
 class Forecast:
-    """Estimated seconds of each run, made before the study began, and how many runs train at once."""
+    """Estimated seconds of each run before the study began, and how many train at once.
+
+    `measured` says whether all speeds behind it were measured on this machine.
+    """
 
     seconds: dict[str, float]
     workers: int
+    measured: bool = False
 
     @property
     def total(self) -> float:
@@ -30,7 +34,12 @@ class Forecast:
         if kept is None or kept.seconds.keys() != self.seconds.keys():
             write_json(
                 _file(study),
-                {"workers": self.workers, "seconds": self.seconds, "total": round(self.total, 1)},
+                {
+                    "workers": self.workers,
+                    "measured": self.measured,
+                    "total": round(self.total, 1),
+                    "seconds": self.seconds,
+                },
             )
 
     def seconds_left(self, statuses: Sequence[RunStatus]) -> float:
@@ -52,7 +61,7 @@ def read_forecast(study: str) -> Forecast | None:
     """Return the forecast that was made when the study began, or None where there is none."""
     try:
         content = read_json(_file(study))
-        return Forecast(content["seconds"], content["workers"])
+        return Forecast(content["seconds"], content["workers"], content.get("measured", False))
     except (OSError, ValueError, KeyError):
         return None
 

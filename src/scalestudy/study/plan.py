@@ -113,8 +113,9 @@ class Plan:
 
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
-        seconds = {run: round(self.estimate(run).seconds or 0.0, 1) for run in self.runs}
-        Forecast(seconds, workers).write(self.name)
+        estimates = {run: self.estimate(run) for run in self.runs}
+        seconds = {run: round(each.seconds or 0.0, 1) for run, each in estimates.items()}
+        Forecast(seconds, workers, all(each.measured for each in estimates.values())).write(self.name)
 
     def priority(self, name: str) -> int:
         """Return a job's priority, its estimated seconds: the longest start first, and no core idles at the end."""

@@ -349,7 +349,8 @@ def _estimate(context: Context) -> list[Fact]:
     forecast = json.loads(file.read_text(encoding="utf-8"))
     expected = sum(seconds for run, seconds in forecast["seconds"].items() if run in taken)
     truth = f"{text.seconds(sum(taken.values()))} taken, all runs added up"
-    return [Fact("Time", f"{text.seconds(expected)} estimated before the start, {truth}")]
+    kind = "estimated" if forecast.get("measured") else "guessed, with no speed of this machine measured,"
+    return [Fact("Time", f"{text.seconds(expected)} {kind} before the start; {truth}")]
 
 
 def limits(context: Context) -> Section:
