@@ -148,6 +148,7 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
         "prose": _prose,
         "breakable": _breakable,
         "unbroken": _unbroken,
+        "few": text.few,
         "md_prose": text.prose_markdown,
         "md": text.markdown,
         "mdcode": text.code,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from scalestudy.report.palette import VARIABLES
+from scalestudy.report.text import few
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -157,7 +158,7 @@ def _mark(root: ET.Element, marks: dict[str, Mark]) -> None:
         group.set("class", "mark")
         group.set("data-runs", " ".join(mark.runs))
         title = ET.Element(f"{{{_SVG}}}title")
-        title.text = "\n".join((_FORBIDDEN.sub("\ufffd", mark.text), *mark.runs))
+        title.text = "\n".join((_FORBIDDEN.sub("\ufffd", mark.text), *few(mark.runs)))
         group.insert(0, title)
         for use in list(group.iter(f"{{{_SVG}}}use")):
             area = ET.SubElement(group, f"{{{_SVG}}}circle")

@@ -82,6 +82,12 @@ def listed(words: Sequence[str], conjunction: str = "and") -> str:
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
+def few(names: Sequence[str], most: int = 12) -> list[str]:
+    """Return the names for a tooltip: the first ones, and how many more there are."""
+    more = len(names) - most
+    return list(names) if more <= 1 else [*names[:most], f"and {more:,} more"]
+
+
 def sentence(text: str) -> str:
     """Return `text` with a capital first letter, a full stop, and proper minus signs."""
     text = re.sub(r"(?<![\w.)-])-(?=\d)", MINUS, text.strip())
