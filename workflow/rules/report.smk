@@ -35,7 +35,12 @@ rule render:
         templates=project_files("templates/*"),
         code=project_files("src/scalestudy/report/**/*.py"),
     output:
-        html=f"report/{STUDY}/report.html",
+        html=report(
+            f"report/{STUDY}/report.html",
+            caption="../captions/report.rst",
+            category="Report",
+            labels={"report": "The whole report"},
+        ),
         markdown=f"report/{STUDY}/report.md",
     log:
         f"{RESULTS}/logs/render.log",

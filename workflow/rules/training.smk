@@ -6,7 +6,12 @@ rule train:
         data=lambda wildcards: PLAN.run_data(wildcards.run),
         weights=lambda wildcards: PLAN.run_weights(wildcards.run),
     output:
-        metrics=f"{RESULTS}/runs/{{run}}/metrics.csv",
+        metrics=report(
+            f"{RESULTS}/runs/{{run}}/metrics.csv",
+            caption="../captions/run.rst",
+            category="Runs",
+            labels=lambda wildcards: PLAN.labels(wildcards.run),
+        ),
         record=f"{RESULTS}/runs/{{run}}/run.json",
         predictions=f"{RESULTS}/runs/{{run}}/predictions.npz",
     log:

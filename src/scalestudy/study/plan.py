@@ -71,6 +71,17 @@ class Plan:
         """Return the record whose presence says that a dataset is prepared."""
         return str(paths.dataset_folder(dataset) / "dataset.json")
 
+    def labels(self, run: str) -> dict[str, str]:
+        """Return what tells a run from the others in Snakemake's own report."""
+        settings = self.runs[run].settings.model_dump(mode="json")
+        return {key: str(settings[key]) for key in dict.fromkeys(("model", "init", "fraction", *self.varied))}
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """The settings of which the study has more than one value."""
+        every = [run.settings.model_dump(mode="json") for run in self.runs.values()]
+        return [key for key in every[0] if len({str(settings[key]) for settings in every}) > 1]
+
     def run_data(self, run: str) -> str:
         """Return the dataset record that `run` waits for."""
         return self.store(self.runs[run].dataset)
