@@ -58,7 +58,9 @@ onstart:
         lock_study(STUDY)
     except UserError as error:
         sys.exit(f"error: {error}")
-    PLAN.start(workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads))
+    PLAN.start(
+        workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads)
+    )
 
 
 onerror:
