@@ -131,26 +131,33 @@ def status(
     """Say who is done, running (epoch and time left), failed and waiting."""
     from rich.console import Console, Group
     from rich.live import Live
+    from rich.text import Text
 
     loaded, runs = load(study, config)
     names = [run.name for run in runs]
     console = Console(highlight=False)
     if not watch:
-        for line in _status_lines(study_status(loaded.name, names)):
+        for line in _status_lines(loaded.name, study_status(loaded.name, names)):
             console.print(line, markup=False, soft_wrap=True)
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
             statuses = study_status(loaded.name, names)
-            live.update(Group(*_status_lines(statuses)), refresh=True)
+            live.update(Group(*map(Text, _status_lines(loaded.name, statuses))), refresh=True)
             if all(each.state in ("complete", "diverged", "failed") for each in statuses):
                 return
             time.sleep(2)
 
 
-def _status_lines(statuses: list[RunStatus]) -> list[str]:
-    """Return the summary, then a line for each running, failed and diverged run."""
+def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
+    """Return the summary with the expected end, then a line for each running, failed and diverged run."""
+    from scalestudy.study.forecast import read_forecast
+
     lines = [summary(statuses)]
+    forecast = read_forecast(study)
+    if forecast is not None and any(each.state == "running" for each in statuses):
+        rest = forecast.seconds_left(statuses)
+        lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
     for each in statuses:
         facts = each.facts
         if each.state == "running":
