@@ -226,3 +226,42 @@ def test_a_folder_that_is_a_link_is_refused(monkeypatch: pytest.MonkeyPatch, tmp
             slots.slot_directory()
     finally:
         link.unlink()
+
+
+WORKFLOW = """\
+rule all:
+    input: expand("{job}.txt", job=range(4))
+rule train:
+    output: "{job}.txt"
+    threads: 1
+    shell: "{PYTHON} job.py > {output}"
+"""
+CHOOSING_JOB = """\
+import time
+from pathlib import Path
+from scalestudy.training.slots import acquire_slot, visible_devices
+with acquire_slot(visible_devices(lambda: 8), 1, Path("slots")) as device:
+    print("got", device, time.time())
+    time.sleep(0.5)
+    print("end", device, time.time())
+"""
+
+
+@pytest.mark.workflow
+def test_snakemake_without_any_resources_option_never_puts_two_jobs_on_one_device(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(CHOOSING_JOB)
+    (tmp_path / "Snakefile").write_text(f"PYTHON = {sys.executable!r}\n{WORKFLOW}")
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "8", "--quiet", "all"],
+        cwd=tmp_path,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "GPU-aaaa,GPU-bbbb"},
+        check=True,
+        timeout=120,
+    )
+    spans = []
+    for number in range(4):
+        began, ended = (tmp_path / f"{number}.txt").read_text().splitlines()
+        spans.append((began.split()[1], float(began.split()[2]), float(ended.split()[2])))
+    assert {device for device, _, _ in spans} == {"GPU-aaaa", "GPU-bbbb"}
+    for device in ("GPU-aaaa", "GPU-bbbb"):
+        assert most_at_once([span for span in spans if span[0] == device]) == 1
