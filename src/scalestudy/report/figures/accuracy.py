@@ -179,6 +179,14 @@ def headline(inputs: Inputs, section: str) -> str:
     return str(inputs.findings[section].get("headline") or "")
 
 
+def _init_title(inputs: Inputs, axes: Axes, init: str) -> str:
+    """Return the title of a panel of one kind of initial weights: the full one where there is room for it."""
+    full = str(inputs.findings["labels"]["init"].get(init, init))
+    room = float(axes.get_window_extent().width) * 72 / axes.figure.dpi
+    words = full if style.text_width(full, style.TITLE, bold=True) <= room else inputs.init(init)
+    return text.sentence(words).rstrip(".")
+
+
 def init_side_by_side(inputs: Inputs) -> Sheet:
     """One panel per init, with test and training accuracy of every model."""
     rows = comparison_rows(inputs)
@@ -198,7 +206,7 @@ def init_side_by_side(inputs: Inputs) -> Sheet:
     for axes, init in zip(flat, inits, strict=False):
         size_axis(axes, planned_sizes(everything))
         percent_axis(axes, values_of(everything, *MEASURES))
-        title(axes, text.sentence(inputs.init(init)).rstrip("."), most=float(room) * 72 + 60)
+        title(axes, _init_title(inputs, axes, init), most=float(room) * 72 + 60)
         if axes in [line[0] for line in grid]:
             axes.set_ylabel("accuracy, %", labelpad=3)
         labels = []
@@ -413,7 +421,7 @@ def model_size(inputs: Inputs) -> Sheet:
         count_axis(axes, "x", low / margin, high * margin)
         _model_ticks(inputs, axes, parameters)
         percent_axis(axes, values_of(everything, "test_accuracy"))
-        title(axes, text.sentence(inputs.init(init)).rstrip("."))
+        title(axes, _init_title(inputs, axes, init))
         if axes in [line[0] for line in grid]:
             axes.set_ylabel("test accuracy, %", labelpad=3)
         labels = []

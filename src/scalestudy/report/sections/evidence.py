@@ -201,7 +201,7 @@ def run_list(context: Context) -> RunList:
     ]
     shown = [*varied, *several_seeds]
     planned = {each["run"]: each for each in context.study["runs"]}
-    names = ("Images", "Steps", "Training accuracy, %", "Test accuracy, %", "Training time")
+    names = ("Test accuracy, %", "Training accuracy, %", "Training time", "Images", "Steps")
     columns = heads(
         Column("Run", code=True),
         "State",
@@ -222,16 +222,16 @@ def run_list(context: Context) -> RunList:
             Cell(context.init(row["init"])),
             Cell(fraction_words(row["fraction"]), value=_float(row.get("fraction_value"))),
             *(Cell(row.get(name) or text.MISSING, value=_float(row.get(name))) for name in shown),
-            number(_float(row.get("train_images")), (run,), "train_images"),
-            number(_float(row.get("optimizer_steps")), (run,), "optimizer_steps"),
-            _accuracy(row, "train_accuracy", run),
             _accuracy(row, "test_accuracy", run),
+            _accuracy(row, "train_accuracy", run),
             Cell(
                 text.seconds(_float(row.get("train_seconds"))),
                 runs=(run,),
                 measure="train_seconds",
                 value=_float(row.get("train_seconds")),
             ),
+            number(_float(row.get("train_images")), (run,), "train_images"),
+            number(_float(row.get("optimizer_steps")), (run,), "optimizer_steps"),
         ]
         machine = ", ".join(
             filter(
@@ -240,7 +240,7 @@ def run_list(context: Context) -> RunList:
                     row.get("hostname"),
                     row.get("device_name") or row.get("device"),
                     row.get("precision"),
-                    f"{row['threads']} threads" if row.get("threads") else "",
+                    text.plural(int(float(row["threads"])), "thread") if row.get("threads") else "",
                     f"{text.rate(_float(row.get('images_per_second')))} images/s"
                     if row.get("images_per_second")
                     else "",
@@ -311,7 +311,7 @@ def reproduce(context: Context) -> Section:
                 (
                     each["device_name"] or each["device"],
                     each["precision"],
-                    f"{each['threads']} threads" if each["threads"] else "",
+                    text.plural(each["threads"], "thread") if each["threads"] else "",
                 ),
             )
         )
