@@ -1,6 +1,6 @@
 """How the workflow grows with a study: 100, 1,000 and 10,000 runs, none of which is trained.
 
-    python benchmarks/workflow_scale.py                 # all three sizes, about ten minutes on two cores
+    python benchmarks/workflow_scale.py                 # all three sizes, about four minutes on two cores
     python benchmarks/workflow_scale.py --runs 100 1000
 
 Measured, each in a fresh process: `snakemake -n` with nothing trained; the time from typing `snakemake` to
