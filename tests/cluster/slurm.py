@@ -7,6 +7,7 @@ those in `low`, which go back into the queue. No accounting database, as on many
 import contextlib
 import getpass
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -70,6 +71,10 @@ def why_not() -> str | None:
         return (
             "only root may start munged, slurmctld and slurmd: run these tests as root, e.g. in a container"
         )
+    try:
+        pwd.getpwnam("munge")
+    except KeyError:
+        return f"there is no user `munge`, whom munged runs as: {INSTALL}"
     return None
 
 

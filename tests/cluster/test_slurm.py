@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -198,17 +197,16 @@ def trains(study: Study) -> int:
     return sum(study.is_training(seed, 1) for seed in (0, 1, 2))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--profile", "profiles/cluster", "--cluster", "sbatch --parsable --gres=gpu:{resources.gpu}"],
+        ["--jobs", "9", "--cluster", "/usr/bin/sbatch --parsable"],  # its full path: see docs/cluster.md
+    ],
+)
 def test_by_a_plain_cluster_command_snakemake_7_starts(
-    workplace: Workplace, snakemake_7: Path, slurm: Slurm
+    workplace: Workplace, snakemake_7: Path, options: list[str]
 ) -> None:
     study = workplace.study("plain", 0)
-    command = [snakemake_7, "--profile", "profiles/cluster", "--cluster", "sbatch --parsable", "--dry-run"]
-    done = subprocess.run(
-        [*command, "--config", f"study={study.name}"],
-        cwd=workplace.root,
-        env=workplace.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+    workplace.finish(study, snakemake_7, *options, "--dry-run", seconds=60)
+    assert "rule train:" in workplace.log(study)
