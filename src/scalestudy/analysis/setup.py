@@ -104,6 +104,7 @@ def setup(data: StudyData, grid: Grid, labels: Labels) -> dict[str, Any]:
         "subset_seeds": _values(data.runs, "subset_seed"),
         "devices": _devices(data.runs),
         "versions": _versions(infos),
+        "git_commits": sorted({str(info["git_commit"]) for info in infos.values() if info.get("git_commit")}),
     }
 
 
