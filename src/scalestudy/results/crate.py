@@ -401,14 +401,13 @@ def _remade(folder: Path, study: str) -> list[str]:
             for name in ("results.csv", "curves.csv")
             if _finished_rows(copy / results, name) != _finished_rows(folder / results, name)
         ]
-        for name in TABLES:  # a run that was under way at the export may have another state today
-            if name != "findings.json":
-                shutil.copyfile(folder / results / name, copy / results / name)
+        for name in TABLES[:-1]:  # a run that was under way at the export may have another state today
+            shutil.copyfile(folder / results / name, copy / results / name)
         (copy / results / "findings.json").unlink()
         if not (copy / results / "figures").is_dir():  # a report made by `scalestudy report`
             shutil.copytree(folder / report / "figures", copy / results / "figures")
         write_findings(copy / results)
-        render_report(copy / results, copy / report, copy / str(record["dataset"]["path"]))
+        render_report(copy / results, copy / report)
         for path in (copy / results / "findings.json", *_every_file(copy / report)):
             made = path.relative_to(copy)
             if not (folder / made).is_file() or (folder / made).read_bytes() != path.read_bytes():
