@@ -11,7 +11,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := report
 
 report: $(READY)
-	@$(BIN)/python -m snakemake --cores all --quiet rules
+	@$(BIN)/python -m snakemake --cores all
 	@echo "The report is ready: report/quickstart/report.html"
 
 test: $(READY)
