@@ -16,7 +16,7 @@ rule prepare_dataset:
         dataset=one_of(PLAN.datasets),
     conda:
         "../envs/scalestudy.yaml"
-    threads: 16
+    threads: lambda wildcards: PLAN.preparation_threads(wildcards.dataset)
     params:
         arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
     shell:

@@ -112,6 +112,11 @@ class Plan:
         settings, image_size = self.datasets[dataset]
         return commands.prepare_command(settings, dataset, image_size)
 
+    def preparation_threads(self, dataset: str) -> int:
+        """Return the threads to prepare a dataset with: image files are decoded on as many cores as there are."""
+        settings, _ = self.datasets[dataset]
+        return 16 if settings.source == "imagefolder" else 1
+
     @cached_property
     def speeds(self) -> Speeds:
         """Speeds measured on this machine."""
