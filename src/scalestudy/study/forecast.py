@@ -69,7 +69,7 @@ def read_forecast(study: str) -> Forecast | None:
 def _taken(status: RunStatus) -> float | None:
     """Return the seconds that a run took, or will have taken by what it says now; None where that is unknown."""
     elapsed = status.facts.get("elapsed")
-    if elapsed is None or status.facts.get("resumed"):
+    if elapsed is None:
         return None
     if status.state in _DONE:
         return float(elapsed)

@@ -136,6 +136,18 @@ def short(difference: Json) -> str:
     return f"{verdict} by {points(value)} (95 % interval {point_range(low, high)})"
 
 
+def on_each_fraction(rows: Sequence[Json], differences: Sequence[Json], brief: bool) -> str:
+    """Return `on 1/16 of the data higher by … and on all data …` for rows with a fraction; where `brief`, a tally."""
+    if brief:
+        return f"{tally_text(differences)}{span_of_decided(differences)}"
+    return listing(
+        [
+            f"on {share_of_data(row['fraction'])} {short(each)}"
+            for row, each in zip(rows, differences, strict=True)
+        ]
+    )
+
+
 def basis(differences: Sequence[Json]) -> str:
     """Return on what the verdicts rest, with the kind of noise: never silent about single runs."""
     methods = {each["method"] for each in differences}

@@ -11,10 +11,9 @@ from scalestudy.analysis.claims.facts import (
     claim,
     gain_by_fraction,
     gains_of,
+    on_each_fraction,
     pairs_of_models,
     sentence,
-    short,
-    span_of_decided,
     tally,
     tally_text,
 )
@@ -33,12 +32,8 @@ def gain_on_each_fraction(facts: Facts, init: str) -> Json | None:
             continue
         found = [facts.difference(each["difference"]) for each in own]
         used += found
-        parts = [
-            f"on {share_of_data(row['fraction'])} {short(each)}" for row, each in zip(own, found, strict=True)
-        ]
-        if len(rows) > MOST_CLAUSES:
-            parts = [f"{tally_text(found)}{span_of_decided(found)}"]
-        clauses.append(f"{facts.model(model)}: {listing(parts)}")
+        verdicts = on_each_fraction(own, found, brief=len(rows) > MOST_CLAUSES)
+        clauses.append(f"{facts.model(model)}: {verdicts}")
     text = sentence(
         f"{capitalised(facts.init(init))} against from scratch, test accuracy is, for "
         f"{'; for '.join(clauses)} ({basis(used)})"

@@ -12,8 +12,8 @@ from scalestudy.analysis.claims.facts import (
     change_of,
     change_word,
     claim,
+    on_each_fraction,
     sentence,
-    short,
     span_of_decided,
     tally_text,
     tests,
@@ -140,12 +140,8 @@ def models(facts: Facts, init: str) -> Json | None:
             continue
         found = [facts.difference(each["difference"]) for each in own]
         used += found
-        parts = [
-            f"on {share_of_data(row['fraction'])} {short(each)}" for row, each in zip(own, found, strict=True)
-        ]
-        if len(rows) > MOST_CLAUSES:
-            parts = [f"{tally_text(found)}{span_of_decided(found)}"]
-        clauses.append(f"{facts.model(model)} against {facts.model(models[0])}: {listing(parts)}")
+        verdicts = on_each_fraction(own, found, brief=len(rows) > MOST_CLAUSES)
+        clauses.append(f"{facts.model(model)} against {facts.model(models[0])}: {verdicts}")
     text = f"{sentence(facts.init(init) + ',', '; '.join(clauses))} {tests(used)}"
     return claim(facts, "", text, cells_of(used), ["model_size"], ["model_size"])
 
