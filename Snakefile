@@ -1,4 +1,4 @@
-"""study -> runs -> targets. Rules call the `scalestudy` command; what they run is decided in `scalestudy.study.plan`."""
+"""study -> runs -> targets. Rules call the `scalestudy` command; what they run is decided in `scalestudy.workflow.plan`."""
 
 import shlex
 import sys
@@ -8,8 +8,8 @@ from snakemake import __version__ as snakemake_version
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
-from scalestudy.study.lock import lock_study
-from scalestudy.study.plan import Plan, one_of, project_files
+from scalestudy.workflow.lock import lock_study
+from scalestudy.workflow.plan import Plan, one_of, project_files
 
 min_version("7.32")
 # The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training import small_maps
 from scalestudy.training.device import device_name
 from scalestudy.training.folding import evaluation_model

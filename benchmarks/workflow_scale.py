@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalestudy.data.prepare import prepare_dataset
-from scalestudy.study.plan import Plan
+from scalestudy.workflow.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[1]
 STUDY = """\

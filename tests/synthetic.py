@@ -303,7 +303,7 @@ def _write_run(
 
     header = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy"
     header += ",validation_loss,validation_accuracy" if held else ""
-    lines = [header + ",seconds,images_per_second"]
+    lines = [header + ",train_eval_loss,train_eval_accuracy,seconds,images_per_second"]
     for epoch in range(1, epochs + 1):
         share = (1 - 0.5**epoch) / (1 - 0.5**epochs)
         test = round((1 / count + (last - 1 / count) * share) * len(labels)) / len(labels)
@@ -311,6 +311,7 @@ def _write_run(
         row = [epoch, round(steps * epoch / epochs), settings["lr"], round(2.5 * (1 - train), 6), train]
         row += [round(2.5 * (1 - test), 6), test]
         row += [round(2.5 * (1 - test), 6), round(test * held) / held] if held else []
+        row += [round(2.5 * (1 - train), 6), train] if epoch == epochs else ["", ""]
         lines.append(",".join(str(value) for value in [*row, seconds, rate]))
     if state == "diverged":
         lines = lines[:2]

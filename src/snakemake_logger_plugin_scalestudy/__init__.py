@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from scalestudy.results.status import RunStatus, clock, duration, run_status
-from scalestudy.study.forecast import Forecast, read_forecast
+from scalestudy.workflow.forecast import Forecast, read_forecast
 
 _TRAINING = ("train", "pretrain")
 _TOLD_OTHERWISE = {

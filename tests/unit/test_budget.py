@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.examples import shuffled_batches
 
 

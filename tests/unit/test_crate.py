@@ -16,8 +16,8 @@ from scalestudy.analysis.findings import write_findings
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
 from scalestudy.report.render import render_report
-from scalestudy.results import crate as crates
-from scalestudy.results.crate import CHECKSUMS, METADATA, export_study, verify_crate
+from scalestudy.sharing import crate as crates
+from scalestudy.sharing.crate import CHECKSUMS, METADATA, export_study, verify_crate
 
 FAILED = "resnet18_glyphs_f1_"
 

@@ -9,11 +9,11 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from scalestudy.study.commands import prepare_command
 from scalestudy.study.config import describe
 from scalestudy.study.dataset import SETTINGS_OF, SOURCES, DatasetSettings, identity
 from scalestudy.study.names import dataset_name
-from scalestudy.study.record import dataset_title
+from scalestudy.workflow.commands import prepare_command
+from scalestudy.workflow.study_record import dataset_title
 
 
 def fault(**values: object) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scalestudy.results.status import RunStatus
-from scalestudy.study.forecast import Forecast, read_forecast
+from scalestudy.workflow.forecast import Forecast, read_forecast
 
 FORECAST = Forecast({"a": 10.0, "b": 20.0, "c": 40.0}, workers=1)
 

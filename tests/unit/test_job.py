@@ -25,7 +25,7 @@ from scalestudy.cli import app
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
 from scalestudy.study.paths import finished_folder
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training import device, job
 from scalestudy.training.job import Job, run_job
 
@@ -256,8 +256,10 @@ def test_a_finished_run_says_what_it_was(one: Job) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert list(rows[0]) == [
         *("epoch", "step", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
-        *("validation_loss", "validation_accuracy", "seconds", "images_per_second"),
+        *("validation_loss", "validation_accuracy", "train_eval_loss", "train_eval_accuracy"),
+        *("seconds", "images_per_second"),
     ]
+    assert [bool(row["train_eval_accuracy"]) for row in rows] == [False, True]
     assert status(one)["state"] == "complete"
     saved = np.load(one.output / "predictions.npz")
     assert (saved["labels"].dtype, saved["probabilities"].dtype) == (np.int64, np.float16)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scalestudy.study.budget import step_boundaries
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training import loop
 from scalestudy.training.examples import Examples, Normalize, Splits
 from scalestudy.training.models import build_model
@@ -108,7 +108,7 @@ def test_another_seed_gives_other_numbers(tmp_path: Path) -> None:
     assert timeless(rows) != timeless(others)
 
 
-@pytest.mark.parametrize("stop_after", [1, 3, 6, 9, 13, 20])
+@pytest.mark.parametrize("stop_after", [1, 3, 6, 9, 13, 18])
 def test_a_run_stopped_anywhere_ends_as_one_never_stopped(tmp_path: Path, stop_after: int) -> None:
     whole, expected = run(tmp_path / "whole.pt", SETTINGS)
     with pytest.raises(loop.TerminatedError):
@@ -154,3 +154,23 @@ def test_rotation_turns_images_anew_each_time_in_training_and_always_alike_in_me
 def test_a_learnable_problem_is_learnt(tmp_path: Path) -> None:
     _, rows = run(tmp_path / "a.pt", RunSettings(batch_size=8, epochs=6))
     assert rows[-1]["train_accuracy"] > 0.6
+
+
+def test_the_training_subset_is_measured_in_evaluation_mode_after_the_last_epoch_only(tmp_path: Path) -> None:
+    _, rows = run(tmp_path / "a.pt", SETTINGS)
+    assert ["train_eval_accuracy" in row for row in rows] == [False] * (len(rows) - 1) + [True]
+
+
+def test_running_numbers_are_means_over_the_images_of_the_epoch_before_each_step(tmp_path: Path) -> None:
+    settings = RunSettings(batch_size=8, epochs=1, lr=1e-9)  # the weights hardly move
+    training, (row,) = run(tmp_path / "a.pt", settings)
+    training.model.train()
+    order = next(loop.shuffled_batches(len(SPLITS.train), len(SPLITS.train), settings.seed, 0))
+    losses, correct = 0.0, 0
+    for positions in torch.split(order, 8):
+        images, labels = SPLITS.train.batch(positions)
+        logits = training.model(NORMALIZE(images)).float()
+        losses += torch.nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+        correct += int((logits.argmax(1) == labels).sum())
+    assert row["train_loss"] == pytest.approx(losses / len(order), rel=1e-3)
+    assert row["train_accuracy"] == pytest.approx(correct / len(order), abs=0.026)

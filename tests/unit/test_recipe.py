@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.recipe import augment, make_optimizer, make_schedule, stream_seed
 
 

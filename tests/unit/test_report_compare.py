@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.report import text
-from scalestudy.report.compare import compare, lines, write_csv, write_html
-from scalestudy.report.export import export_tables
+from scalestudy.sharing.compare import compare, lines, write_csv, write_html
+from scalestudy.sharing.export import export_tables
 
 
 def better(settings: Settings) -> float:

@@ -97,7 +97,7 @@ class Study:
         name, _, step = measure.partition("@")
         runs = cell.runs
         if measure == "gap":
-            return self.column("train_accuracy", runs) - self.column("test_accuracy", runs)
+            return self.column("train_eval_accuracy", runs) - self.column("test_accuracy", runs)
         if step:
             return self.at_step(float(step), runs)
         if measure == "difference":

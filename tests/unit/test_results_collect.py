@@ -20,7 +20,10 @@ from scalestudy.results.collect import collect, read_states, remove_leftovers
 from scalestudy.results.read import RunResult, read_run
 from scalestudy.study.paths import checkpoint_file, finished_folder
 
-HEADER = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds,images_per_second\n"
+HEADER = (
+    "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,train_eval_loss,train_eval_accuracy,"
+    "seconds,images_per_second\n"
+)
 SMALL: dict[str, Any] = {"models": ("resnet18",), "inits": ("none",), "store": False}
 
 
@@ -50,7 +53,7 @@ def test_a_complete_run_gives_its_last_epoch(tmp_path: Path) -> None:
 
 
 def test_a_cut_last_line_is_no_number(tmp_path: Path) -> None:
-    rows = "".join(f"{epoch},{epoch},0.001,1,0.5,1,0.{epoch},1,9\n" for epoch in (1, 2))
+    rows = "".join(f"{epoch},{epoch},0.001,1,0.5,1,0.{epoch},1,0.5,1,9\n" for epoch in (1, 2))
     found = cut(one_run(tmp_path, epochs=3), HEADER + rows + "3,0.")
     assert found.state == "failed"
     assert found.reason == "metrics.csv is cut in line 4, after 2 whole epochs; train this run again"
@@ -65,11 +68,14 @@ def test_a_cut_last_line_is_no_number(tmp_path: Path) -> None:
         (b"\x00" * 40, "metrics.csv lacks the column epoch"),
         (b"\xff\xfe\x00", "metrics.csv cannot be read"),
         (HEADER, "metrics.csv has 0 of 1 epochs"),
-        (HEADER + "1,9,0.001,1,0.5,1,0.5,1,9", "metrics.csv is cut in its last line, after 0 whole epochs"),
-        (HEADER + "1,9,0.001,nan,0.5,1,0.5,1,9\n", "not finite in line 2"),
-        (HEADER + "1,9,0.001,x,0.5,1,0.5,1,9\n", "no number in line 2"),
-        (HEADER + "2,9,0.001,1,0.5,1,0.5,1,9\n", "epoch 2 where epoch 1 belongs"),
-        (HEADER + "1,9,0.001,1,0.5,1,0.5,1,9\n" * 2, "epoch 1 where epoch 2 belongs"),
+        (
+            HEADER + "1,9,0.001,1,0.5,1,0.5,1,0.5,1,9",
+            "metrics.csv is cut in its last line, after 0 whole epochs",
+        ),
+        (HEADER + "1,9,0.001,nan,0.5,1,0.5,1,0.5,1,9\n", "not finite in line 2"),
+        (HEADER + "1,9,0.001,x,0.5,1,0.5,1,0.5,1,9\n", "no number in line 2"),
+        (HEADER + "2,9,0.001,1,0.5,1,0.5,1,0.5,1,9\n", "epoch 2 where epoch 1 belongs"),
+        (HEADER + "1,9,0.001,1,0.5,1,0.5,1,0.5,1,9\n" * 2, "epoch 1 where epoch 2 belongs"),
         ("epoch,acc\n1,0.5\n", "metrics.csv lacks the column step"),
     ],
 )

@@ -13,9 +13,9 @@ import pytest
 from scalestudy.cli import study as commands
 from scalestudy.files import write_json
 from scalestudy.study.config import load_study
-from scalestudy.study.forecast import Forecast
 from scalestudy.study.paths import run_folder
 from scalestudy.study.runs import plan_runs
+from scalestudy.workflow.forecast import Forecast
 
 STUDY = """\
 dataset: digits

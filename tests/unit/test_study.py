@@ -9,7 +9,8 @@ import yaml
 
 from scalestudy.errors import UserError
 from scalestudy.study.config import SCHEMA_FILE, Study, json_schema, load_study
-from scalestudy.study.runs import RunSettings, plan_runs
+from scalestudy.study.runs import plan_runs
+from scalestudy.study.settings import RunSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.errors import UserError
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.job import Job, run_job
 from scalestudy.training.models import build_model
 from scalestudy.training.weights import adopt_checkpoint, fetch_weights, load_weights

@@ -14,7 +14,7 @@ from scalestudy.analysis.words import counted, percent, share_range
 
 SEEDS = ("seed", "subset_seed")
 AXES = ("model", "init", "fraction")
-_PROPORTIONS = ("test_accuracy", "train_accuracy", "validation_accuracy")
+_PROPORTIONS = ("test_accuracy", "train_accuracy", "train_eval_accuracy", "validation_accuracy")
 _MEASURES = (
     "test_loss",
     "train_loss",
@@ -74,7 +74,7 @@ class Cell:
     @property
     def gap(self) -> float | None:
         """The mean of training minus test accuracy of the last epoch."""
-        train, test = self.mean("train_accuracy"), self.accuracy
+        train, test = self.mean("train_eval_accuracy"), self.accuracy
         return None if train is None or test is None else train - test
 
 
@@ -268,7 +268,7 @@ def cell_json(cell: Cell, group: Group, data: StudyData, labels: Labels) -> dict
     for measure in _MEASURES:
         having = [run for run in runs if measure in run.values]
         found[measure] = stat([run.values[measure] for run in having], [run.name for run in having], planned)
-    gaps = [run.values["train_accuracy"] - run.values["test_accuracy"] for run in runs]
+    gaps = [run.values["train_eval_accuracy"] - run.values["test_accuracy"] for run in runs]
     found["gap"] = stat(gaps, names, planned)
     outcomes = [(run.name, outcome) for run in runs if (outcome := data.outcome(run))]
     found["ece"] = stat([outcome.ece for _, outcome in outcomes], [name for name, _ in outcomes], planned)

@@ -61,7 +61,7 @@ def compare(
     html: Annotated[Path | None, typer.Option("--html", help="Write a short page to this file.")] = None,
 ) -> None:
     """Compare two studies, or two versions of one: which numbers moved, and whether beyond noise."""
-    from scalestudy.report import compare as comparison
+    from scalestudy.sharing import compare as comparison
 
     versus = comparison.compare(results_of(a), results_of(b))
     print("\n".join(comparison.lines(versus)))
@@ -76,7 +76,7 @@ def tables(
     output: Annotated[Path | None, typer.Option(help="Folder; results/<study>/tables if left out.")] = None,
 ) -> None:
     """Write the report's tables as CSV and as LaTeX (booktabs)."""
-    from scalestudy.report.export import export_tables
+    from scalestudy.sharing.export import export_tables
 
     folder = results_of(study)
     for path in export_tables(folder, output or folder / "tables"):

@@ -22,10 +22,10 @@ def export(
 ) -> None:
     """Write a finished study as an RO-Crate: config, results, figures, report, provenance of each run, checksums."""
     from scalestudy.files import read_json, sha256_file
-    from scalestudy.results.crate import CHECKSUMS, NO_LICENCE, export_study
+    from scalestudy.sharing.crate import CHECKSUMS, NO_LICENCE, export_study
     from scalestudy.study.config import find_study
     from scalestudy.study.paths import study_folder
-    from scalestudy.study.record import study_record
+    from scalestudy.workflow.study_record import study_record
 
     loaded, runs = load(study, config)
     path = study_folder(loaded.name) / "study.json"
@@ -46,7 +46,7 @@ def verify(
     crate: Annotated[Path, typer.Argument(help="What `scalestudy export` wrote: a folder or a .zip.")],
 ) -> None:
     """Check that nothing in a crate was altered, and make its report again from it, without training."""
-    from scalestudy.results.crate import verify_crate
+    from scalestudy.sharing.crate import verify_crate
 
     found = verify_crate(crate)
     for fault in found.faults:

@@ -12,8 +12,8 @@ from scalestudy.files import write_json
 from scalestudy.machine import usable_cpus
 from scalestudy.results.status import RunStatus, clock, duration, study_status, summary
 from scalestudy.study.config import Study, json_schema, load_study
-from scalestudy.study.record import study_record
 from scalestudy.study.runs import Run, impossible_runs, plan_runs
+from scalestudy.workflow.study_record import study_record
 
 Name = Annotated[str, typer.Argument(help="A study's name in config/, or the path of a YAML file.")]
 Config = Annotated[
@@ -78,8 +78,8 @@ def plan(
     from rich.console import Console
     from rich.table import Table
 
-    from scalestudy.study.estimate import Speeds, dataset_sizes, estimate, makespan, speed_key
     from scalestudy.study.paths import run_folder
+    from scalestudy.workflow.estimate import Speeds, dataset_sizes, estimate, makespan, speed_key
 
     loaded, runs = load(study, config)
     upstreams = {
@@ -151,7 +151,7 @@ def status(
 
 def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
     """Return the summary with the expected end, then a line for each running, failed and diverged run."""
-    from scalestudy.study.forecast import read_forecast
+    from scalestudy.workflow.forecast import read_forecast
 
     lines = [summary(statuses)]
     forecast = read_forecast(study)

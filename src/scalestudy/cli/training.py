@@ -13,7 +13,8 @@ from scalestudy.errors import UserError
 from scalestudy.study import names, paths
 from scalestudy.study.config import describe
 from scalestudy.study.dataset import SOURCES
-from scalestudy.study.runs import RunSettings, check_settings
+from scalestudy.study.runs import check_settings
+from scalestudy.study.settings import RunSettings
 
 Data = Annotated[
     str,
@@ -29,6 +30,10 @@ Precision = Annotated[
     Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+TrainEval = Annotated[
+    Literal["last", "every"],
+    typer.Option(help="After which epochs the training subset is measured in evaluation mode."),
+]
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 
@@ -81,6 +86,7 @@ def train(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
+    train_eval: TrainEval = "last",
     save_weights: Annotated[bool, typer.Option("--save-weights", help="Keep the final weights.")] = False,
 ) -> None:
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
@@ -103,6 +109,7 @@ def train(
         threads=threads,
         jobs_per_gpu=jobs_per_gpu,
         save_weights=save_weights,
+        train_eval=train_eval,
     )
 
 
@@ -120,6 +127,7 @@ def pretrain(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
+    train_eval: TrainEval = "last",
 ) -> None:
     """Train initial weights for other runs: the upstream stage of a study."""
     from scalestudy.files import read_json, sha256_file, write_json
@@ -137,6 +145,7 @@ def pretrain(
         threads=threads,
         jobs_per_gpu=jobs_per_gpu,
         save_weights=True,
+        train_eval=train_eval,
     )
     record = read_json(output / "run.json")
     if record["status"] != "complete":

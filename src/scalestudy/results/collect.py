@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scalestudy.files import read_json, write_json, write_text
-from scalestudy.results.read import COUNTED, MEASURED, VALIDATION, RunResult, read_run
+from scalestudy.results.read import COUNTED, MEASURED, TRAIN_EVAL, VALIDATION, RunResult, read_run
 from scalestudy.study.parse import format_number
 from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
 
@@ -43,6 +43,8 @@ LAST = (
     "test_accuracy",
     "validation_loss",
     "validation_accuracy",
+    "train_eval_loss",
+    "train_eval_accuracy",
 )
 COLUMNS = (
     "run",
@@ -186,7 +188,8 @@ def _curves(results: Iterable[RunResult]) -> str:
     results = list(results)
     held_out = any(VALIDATION[0] in epoch for result in results for epoch in result.metrics[:1])
     measured = [name for name in MEASURED if name not in ("seconds", "images_per_second")]
-    columns = ("run", *COUNTED, *measured, *(VALIDATION if held_out else ()), "seconds", "images_per_second")
+    held_out_columns = VALIDATION if held_out else ()
+    columns = ("run", *COUNTED, *measured, *held_out_columns, *TRAIN_EVAL, "seconds", "images_per_second")
     rows = ({"run": result.run, **epoch} for result in results for epoch in result.metrics)
     return _csv(columns, rows)
 

@@ -23,6 +23,8 @@ MEASURED = (
     "images_per_second",
 )
 VALIDATION = ("validation_loss", "validation_accuracy")
+# The training subset in evaluation mode: of the last epoch (empty in the others), or of every one.
+TRAIN_EVAL = ("train_eval_loss", "train_eval_accuracy")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def read_run(run_dir: Path) -> RunResult:
         expected = int(info["settings"]["epochs"])
         if len(metrics) != expected:
             raise DamagedError(f"metrics.csv has {len(metrics)} of {expected} epochs")
+        if TRAIN_EVAL[1] not in metrics[-1]:
+            raise DamagedError(f"metrics.csv lacks {TRAIN_EVAL[1]} of the last epoch")
     except DamagedError as error:
         return RunResult(run, "failed", f"{error}; train this run again", info=info, status=status)
     except (KeyError, TypeError, ValueError):
@@ -100,7 +104,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         raise DamagedError("metrics.csv is empty")
     lines = list(csv.reader(text.splitlines()))
     header = lines[0]
-    absent = [name for name in (*COUNTED, *MEASURED) if name not in header]
+    absent = [name for name in (*COUNTED, *MEASURED, *TRAIN_EVAL) if name not in header]
     if absent:
         raise DamagedError(f"metrics.csv lacks the column {absent[0]}")
     rows = [_metrics_row(header, line, number) for number, line in enumerate(lines[1:], start=1)]
@@ -122,7 +126,8 @@ def _metrics_row(header: Sequence[str], line: Sequence[str], epoch: int) -> dict
     if len(line) != len(header):
         raise DamagedError(f"metrics.csv is cut in line {epoch + 1}, after {epoch - 1} whole epochs")
     try:
-        row = {name: float(value) for name, value in zip(header, line, strict=True)}
+        cells = zip(header, line, strict=True)
+        row = {name: float(value) for name, value in cells if value or name not in TRAIN_EVAL}
     except ValueError:
         raise DamagedError(f"metrics.csv has no number in line {epoch + 1}") from None
     if not all(map(math.isfinite, row.values())):

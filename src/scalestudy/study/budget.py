@@ -1,6 +1,6 @@
 """How much a run trains: batches, optimizer steps, images seen. Whole numbers, known before any job runs."""
 
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 
 
 def batches_per_epoch(images: int, batch_size: int) -> int:

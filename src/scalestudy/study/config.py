@@ -24,7 +24,7 @@ from scalestudy.errors import UserError
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import nearest
 from scalestudy.study.parse import parse_boolean, parse_number
-from scalestudy.study.runs import Integer, RunSettings
+from scalestudy.study.settings import Integer, RunSettings
 
 CONFIG_FOLDER = Path("config")
 SCHEMA_FILE = CONFIG_FOLDER / "study.schema.json"
@@ -197,6 +197,10 @@ class Compute(_Strict):
     )
     threads: Integer = Field(1, ge=1, description="CPU threads of one training job (rule threads).")
     jobs_per_gpu: Integer = Field(1, ge=1, description="Training jobs that share one GPU.")
+    train_eval: Literal["last", "every"] = Field(
+        "last",
+        description="After which epochs the training subset is measured in evaluation mode, as the test set is.",
+    )
 
 
 class Study(_Strict):

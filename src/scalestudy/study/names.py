@@ -8,18 +8,16 @@ import hashlib
 import json
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scalestudy.study.dataset import DatasetSettings, identity
 from scalestudy.study.parse import format_number
-
-if TYPE_CHECKING:
-    from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 
 DEFAULT_NORMALIZATION = "imagenet"
 
 
-def run_name(settings: "RunSettings", dataset: str, weights: str | None, normalization: str) -> str:
+def run_name(settings: RunSettings, dataset: str, weights: str | None, normalization: str) -> str:
     """Return the run's name, such as `resnet18_none_f1of16_adam_lr1e-3_b256_s0-3f9a1c2b`."""
     identity = {
         "settings": _changed(settings),
@@ -30,7 +28,7 @@ def run_name(settings: "RunSettings", dataset: str, weights: str | None, normali
     return f"{_readable(settings, settings.init)}-{short_hash(identity)}"
 
 
-def upstream_name(init: str, settings: "RunSettings", dataset: str, task: str, normalization: str) -> str:
+def upstream_name(init: str, settings: RunSettings, dataset: str, task: str, normalization: str) -> str:
     """Return the name of an upstream stage's weights, such as `glyphs_resnet18-1c2d3e4f`."""
     identity = {
         "settings": _changed(settings),
@@ -62,12 +60,12 @@ def short_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _changed(settings: "RunSettings") -> dict[str, Any]:
+def _changed(settings: RunSettings) -> dict[str, Any]:
     """Return the settings that differ from their defaults, as JSON values."""
     return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _readable(settings: "RunSettings", init: str) -> str:
+def _readable(settings: RunSettings, init: str) -> str:
     return "_".join(
         [
             slug(settings.model),

@@ -2,86 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from typing import Literal
 
 from scalestudy.errors import UserError
 from scalestudy.study import names
+from scalestudy.study.config import Study, Weights
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import check_model, check_weights, weights_of
-from scalestudy.study.parse import format_fraction, parse_fraction, parse_integer, parse_number
-
-if TYPE_CHECKING:
-    from scalestudy.study.config import Study, Weights
-
-
-def _schema(json_type: str, **limits: Any) -> WithJsonSchema:
-    """Return a JSON schema that takes a number or its text, as the parser does."""
-    return WithJsonSchema({"anyOf": [{"type": json_type, **limits}, {"type": "string"}]})
-
-
-Number = Annotated[float, BeforeValidator(parse_number), _schema("number")]
-Integer = Annotated[int, BeforeValidator(parse_integer), _schema("integer")]
-Share = Annotated[
-    Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _schema("number")
-]
-
-
-class RunSettings(BaseModel):
-    """Everything about one training run that may change its result, except data and weights themselves.
-
-    The field's order is the order of the command line's flags and of the columns in results.csv.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = Field("resnet18", description="Any torchvision classification model, by its name.")
-    init: str = Field(
-        "none",
-        description="Initial weights: none, a torchvision weights name such as IMAGENET1K_V1, "
-        "or a name under `weights`.",
-    )
-    image_size: Integer = Field(32, ge=8, le=1024, description="Height and width of the images, in pixels.")
-    fraction: Share = Field(
-        Fraction(1), gt=0, le=1, description="Fraction of the training set, in (0, 1]; exact: 1/16 or 0.1."
-    )
-    subset_seed: Integer = Field(0, ge=0, description="Seed that picks the subset of the training set.")
-    seed: Integer = Field(0, ge=0, description="Seed of the initial weights, shuffling and dropout.")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="Optimizer.")
-    lr: Number = Field(1e-3, gt=0, description="Learning rate (its peak, where a schedule changes it).")
-    momentum: Number = Field(0.9, ge=0, lt=1, description="Momentum of sgd; other optimizers ignore it.")
-    weight_decay: Number = Field(0.0, ge=0, description="Weight decay (decoupled with adamw).")
-    batch_size: Integer = Field(256, ge=1, description="Images in a batch.")
-    epochs: Integer = Field(5, ge=1, description="Passes over the subset.")
-    steps: Integer | None = Field(
-        None,
-        ge=1,
-        description="Optimizer steps; where set, it replaces the passes, and `epochs` is the number of "
-        "evaluations, evenly spaced.",
-    )
-    schedule: Literal["constant", "cosine", "onecycle"] = Field(
-        "constant", description="Learning rate over the run's steps."
-    )
-    dropout: Number = Field(0.0, ge=0, lt=1, description="Dropout probability before the head.")
-    label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Label smoothing of the training loss.")
-    augmentation: Literal["none", "flip", "crop_flip"] = Field(
-        "none", description="Random changes of the training images."
-    )
-    stem: Literal["imagenet", "cifar"] = Field(
-        "imagenet", description="First layers: stock, or a 3x3 convolution with stride 1 and no pooling."
-    )
-    validation: Share = Field(
-        Fraction(0), ge=0, lt=1, description="Fraction of the training set held out for selection."
-    )
-
-    def canonical(self) -> "RunSettings":
-        """Return these settings with those that have no effect at their defaults, so that equal runs coincide."""
-        if self.optimizer != "sgd" and self.momentum != 0.9:
-            return self.model_copy(update={"momentum": 0.9})
-        return self
+from scalestudy.study.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -114,7 +43,7 @@ class Run:
     task: Literal["labels", "rotation"] = "labels"
 
 
-def plan_runs(study: "Study") -> list[Run]:
+def plan_runs(study: Study) -> list[Run]:
     """Return the study's runs in the order of its experiments, each once, however many experiments share it.
 
     Raises UserError where a run is impossible (weights that the model does not have, images too small for it)
@@ -144,7 +73,7 @@ def plan_runs(study: "Study") -> list[Run]:
     return runs
 
 
-def impossible_runs(study: "Study") -> list[str]:
+def impossible_runs(study: Study) -> list[str]:
     """Return one line per kind of run that the study asks for and that cannot be."""
     lines: dict[str, None] = {}
     for _, settings in _combinations(study):
@@ -155,7 +84,7 @@ def impossible_runs(study: "Study") -> list[str]:
     return list(lines)
 
 
-def _combinations(study: "Study") -> Iterator[tuple[str, RunSettings]]:
+def _combinations(study: Study) -> Iterator[tuple[str, RunSettings]]:
     """Yield every point of every experiment's grid, checked value by value beforehand."""
     for experiment in study.experiments:
         axes = study.axes(experiment)
@@ -175,7 +104,7 @@ def check_settings(settings: RunSettings) -> None:
         )
 
 
-def _check(settings: RunSettings, study: "Study") -> None:
+def _check(settings: RunSettings, study: Study) -> None:
     """Raise UserError when a run with these settings cannot exist."""
     check_settings(settings)
     if settings.init != "none" and settings.init not in study.weights:
@@ -189,7 +118,7 @@ def _check(settings: RunSettings, study: "Study") -> None:
         raise UserError(f"weights.{settings.init}.checkpoints has no file for {settings.model}")
 
 
-def _run(study: "Study", settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
+def _run(study: Study, settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
     dataset = names.dataset_name(study.dataset, settings.image_size)
     # Weights from torchvision were trained with ImageNet's input statistics and keep them.
     normalization = "imagenet" if weights and weights.kind == "download" else study.normalization
@@ -204,7 +133,7 @@ def _run(study: "Study", settings: RunSettings, weights: Source | None, experime
     )
 
 
-def _source_finder(study: "Study") -> Callable[[RunSettings], Source | None]:
+def _source_finder(study: Study) -> Callable[[RunSettings], Source | None]:
     """Return a function from settings to the source of their weights that makes each source once."""
     known: dict[tuple[str, str, int, str], Source | None] = {}
 
@@ -217,7 +146,7 @@ def _source_finder(study: "Study") -> Callable[[RunSettings], Source | None]:
     return find
 
 
-def _source(study: "Study", settings: RunSettings) -> Source | None:
+def _source(study: Study, settings: RunSettings) -> Source | None:
     if settings.init == "none":
         return None
     weights = study.weights.get(settings.init)
@@ -236,7 +165,7 @@ def _source(study: "Study", settings: RunSettings) -> Source | None:
     )
 
 
-def _upstream_run(study: "Study", settings: RunSettings, weights: "Weights") -> Run:
+def _upstream_run(study: Study, settings: RunSettings, weights: Weights) -> Run:
     """Return the run that trains the initial weights for `settings`: same model, stem and image size."""
     upstream = weights.upstream
     assert upstream is not None

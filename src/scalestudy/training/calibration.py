@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from scalestudy.study.config import Compute
-from scalestudy.study.estimate import Speed, Speeds, speed_key
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.device import choose_device, set_threads
 from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
@@ -17,6 +16,7 @@ from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
+from scalestudy.workflow.estimate import Speed, Speeds, speed_key
 
 _REPEATS = 3
 

@@ -11,7 +11,7 @@ from scalestudy.data.rotation import rotate_batch
 from scalestudy.data.store import Store
 from scalestudy.data.subsets import subset_indices
 from scalestudy.study.budget import batches_per_epoch
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.recipe import stream_seed
 
 ROTATIONS = ("0 degrees", "90 degrees", "180 degrees", "270 degrees")
@@ -97,10 +97,10 @@ class Splits:
             classes=ROTATIONS if task == "rotation" else tuple(store.info["classes"]),
         )
 
-    def measured(self) -> dict[str, Examples]:
-        """Return the splits to measure, by the name that their columns carry, in the columns' order."""
+    def measured(self, *, train: bool) -> dict[str, Examples]:
+        """Return the splits to measure in evaluation mode, by the name of their columns, in the columns' order."""
         held_out = {} if self.validation is None else {"validation": self.validation}
-        return {"train": self.train, "test": self.test, **held_out}
+        return {"test": self.test, **held_out, **({"train_eval": self.train} if train else {})}
 
 
 class Normalize:

@@ -31,7 +31,7 @@ from scalestudy.files import atomic_path, read_json, sha256_file, write_json
 from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import RUN_FILES, checkpoint_file
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.checkpoint import Fingerprint, save_tensors
 from scalestudy.training.device import (
     choose_device,
@@ -42,7 +42,7 @@ from scalestudy.training.device import (
 )
 from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
-from scalestudy.training.loop import DivergedError, TerminatedError, Training, fit
+from scalestudy.training.loop import DivergedError, TerminatedError, TrainEval, Training, fit
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision
@@ -68,6 +68,7 @@ class Job:
     threads: int = 1
     jobs_per_gpu: int = 1
     save_weights: bool = False
+    train_eval: TrainEval = "last"
 
 
 def run_job(job: Job) -> int:
@@ -146,6 +147,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
                 progress,
                 stop.asked,
                 status.epoch_done,
+                job.train_eval,
             )
         except DivergedError as error:
             diverged = {"epoch": error.epoch, "step": error.step}
@@ -239,6 +241,7 @@ def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, t
         job.normalization,
         store.info["sha256"],
         weights and weights["sha256"],
+        *(["train_eval every"] if job.train_eval == "every" else []),
     ]
     return {
         "settings": short_hash(content),
@@ -354,8 +357,8 @@ def _out_of_memory(error: Exception) -> torch.device | None:
 
 
 def _write_metrics(path: Path, rows: list[Row], splits: Splits) -> None:
-    columns = ["epoch", "step", "lr"]
-    for name in splits.measured():
+    columns = ["epoch", "step", "lr", "train_loss", "train_accuracy"]
+    for name in splits.measured(train=True):
         columns += [f"{name}_loss", f"{name}_accuracy"]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*columns, "seconds", "images_per_second"], lineterminator="\n")

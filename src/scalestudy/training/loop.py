@@ -1,4 +1,8 @@
-"""The training loop: fresh model and optimizer from the seed, cross-entropy, everything measured after each epoch.
+"""The training loop: fresh model and optimizer from the seed, cross-entropy, the test set measured after each epoch.
+
+Loss and accuracy on the training images are taken while they are trained on (running over the epoch: the model
+changes meanwhile, and dropout and augmentation are on); after the last epoch the subset is read once more in
+evaluation mode, as the test set is, for the gap between the two.
 
 A run's numbers depend on its settings, its seed, the kind of machine and the number of threads, and on nothing
 else: batches follow from the seed and the step alone, and all other state travels in the checkpoint.
@@ -9,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scalestudy.study.budget import step_boundaries
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
@@ -29,6 +33,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if th
 EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 )
+TrainEval = Literal["last", "every"]
 GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
 
 
@@ -48,7 +53,10 @@ class TerminatedError(Exception):
 
 @dataclass
 class Training:
-    """One run in progress: all that a checkpoint holds. rows: one per finished epoch; lr: of the last step."""
+    """One run in progress: all that a checkpoint holds. rows: one per finished epoch; lr: of the last step.
+
+    running: float64 [3] on the device, summed over the epoch so far: loss times images, correct images, images.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -59,6 +67,7 @@ class Training:
     lr: float = 0.0
     rows: list[Row] = field(default_factory=list)
     resumed_from: list[int] = field(default_factory=list)
+    running: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
 
     @classmethod
     def fresh(
@@ -68,7 +77,9 @@ class Training:
         model = prepare_model(model.to(device))
         optimizer = make_optimizer(model.parameters(), settings)
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
-        return cls(model, optimizer, make_schedule(optimizer, settings, steps), device, precision)
+        schedule = make_schedule(optimizer, settings, steps)
+        running = torch.zeros(3, dtype=torch.float64, device=device)
+        return cls(model, optimizer, schedule, device, precision, running=running)
 
     def save(self, path: Path, fingerprint: Fingerprint) -> None:
         """Write the checkpoint, complete or not at all."""
@@ -81,6 +92,7 @@ class Training:
             "step": self.step,
             "lr": self.lr,
             "rows": self.rows,
+            "running": self.running,
             "resumed_from": self.resumed_from,
         }
         save_checkpoint(path, fingerprint, state)
@@ -94,10 +106,11 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         self.step, self.lr, self.rows = state["step"], state["lr"], state["rows"]
+        self.running.copy_(state["running"])
         self.resumed_from = [*state["resumed_from"], len(self.rows)]
 
     def update(self, inputs: Tensor, labels: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
-        """Take one optimizer step on a batch; return its loss (a scalar) and logits, float32 [B, C]."""
+        """Take one optimizer step on a batch; return its loss (a scalar) and logits, float32 [B, C], before it."""
         with autocast_context(self.device, self.precision):
             logits = self.model(inputs).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
@@ -107,7 +120,14 @@ class Training:
         self.lr = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
         self.step += 1
+        correct, images = (logits.detach().argmax(1) == labels).sum(), labels.new_tensor(len(labels))
+        self.running += torch.stack([loss.detach().double() * images, correct, images])
         return loss.detach(), logits.detach()
+
+    def running_means(self) -> Row:
+        """Return the epoch's running loss (mean per image, as minimised) and accuracy."""
+        loss, correct, images = self.running.tolist()
+        return {"train_loss": round(loss / images, 6), "train_accuracy": correct / images}
 
 
 def fit(
@@ -120,11 +140,12 @@ def fit(
     progress: RunProgress,
     stop_asked: Callable[[], bool],
     on_epoch: Callable[[Row, float], None],
+    train_eval: TrainEval = "last",
 ) -> tuple[Tensor, Tensor]:
     """Train to the end and measure after each epoch; return the test set's logits, float32 [M, C], and labels.
 
-    Goes on from `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when
-    `stop_asked`.
+    `train_eval` says after which epochs the training subset is measured in evaluation mode. Goes on from
+    `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when `stop_asked`.
     """
     boundaries = step_boundaries(settings, len(splits.train))
     if state := load_checkpoint(checkpoint, fingerprint, progress.say):
@@ -148,11 +169,13 @@ def fit(
                 progress,
                 stop_asked,
             )
-            measured, logits, labels = measure(training, splits, normalize, stop_asked)
+            whole = train_eval == "every" or epoch == len(boundaries)
+            measured, logits, labels = measure(training, splits, normalize, stop_asked, train=whole)
             if not all(math.isfinite(value) for value in measured.values()):
                 raise DivergedError(epoch, training.step)
             speed = {name: row.pop(name) for name in ("seconds", "images_per_second")}
             training.rows.append({**row, **measured, **speed})
+            training.running.zero_()
             progress.epoch_done(training.rows[-1], training.step)
             on_epoch(training.rows[-1], progress.seconds_left(training.step))
             if epoch < len(boundaries) and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
@@ -175,7 +198,7 @@ def train_epoch(
     progress: RunProgress,
     stop_asked: Callable[[], bool],
 ) -> Row:
-    """Take optimizer steps up to `last_step`; return the epoch's number, step, lr, seconds and images per second."""
+    """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it."""
     training.model.train()
     progress.start_epoch(epoch, last_step - training.step)
     began, seen = time.perf_counter(), 0
@@ -200,6 +223,7 @@ def train_epoch(
         "epoch": epoch,
         "step": training.step,
         "lr": training.lr,
+        **training.running_means(),
         "seconds": round(seconds, 3),
         "images_per_second": round(seen / seconds, 1),
     }
@@ -212,12 +236,15 @@ def _raise_if_diverged(losses: list[Tensor], epoch: int, step: int) -> None:
 
 
 def measure(
-    training: Training, splits: Splits, normalize: Normalize, stop_asked: Callable[[], bool]
+    training: Training, splits: Splits, normalize: Normalize, stop_asked: Callable[[], bool], *, train: bool
 ) -> tuple[Row, Tensor, Tensor]:
-    """Return loss and accuracy over the whole of each split, and the test set's logits and labels."""
+    """Return loss and accuracy over the whole of each split, and the test set's logits and labels.
+
+    The training subset is among them where `train` says so.
+    """
     network = evaluation_model(training.model)
     row: Row = {}
-    for name, examples in splits.measured().items():
+    for name, examples in splits.measured(train=train).items():
         logits, labels = predict(network, examples, normalize, training.precision, stop_asked)
         row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(logits, labels)
         if name == "test":

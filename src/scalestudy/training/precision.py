@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
-from scalestudy.study.estimate import speeds_file
 from scalestudy.training.small_maps import use_small_map_convolutions
+from scalestudy.workflow.estimate import speeds_file
 
 # Results depend on the choice, so it must not flip with noise: hardware gives 1.5 and more, emulation < 1.
 BF16_MUST_BE_FASTER_BY = 1.2

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
 
-from scalestudy.study.runs import RunSettings
+from scalestudy.study.settings import RunSettings
 from scalestudy.training.memory import in_memory_order
 
 CROP_PADDING = 4  # pixels for 32 x 32 images, in proportion for others (He et al. 2016, section 4.2)

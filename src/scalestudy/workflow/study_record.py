@@ -4,11 +4,12 @@ from fractions import Fraction
 from typing import Any
 
 from scalestudy.study import paths
-from scalestudy.study.commands import fetch_command, prepare_command, pretrain_command, train_command
 from scalestudy.study.config import Study
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_fraction
-from scalestudy.study.runs import Run, RunSettings
+from scalestudy.study.runs import Run
+from scalestudy.study.settings import RunSettings
+from scalestudy.workflow.commands import fetch_command, prepare_command, pretrain_command, train_command
 
 TITLES = {
     "digits": "scikit-learn's handwritten digits",

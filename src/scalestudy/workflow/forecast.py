@@ -7,7 +7,7 @@ from pathlib import Path
 from scalestudy.files import read_json, write_json
 from scalestudy.results.status import RunStatus
 from scalestudy.study import paths
-from scalestudy.study.estimate import makespan
+from scalestudy.workflow.estimate import makespan
 
 _DONE = ("complete", "diverged")
 

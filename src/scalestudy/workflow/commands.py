@@ -1,18 +1,17 @@
 """The command line of each job: what the workflow runs, what a log shows, what a person pastes to repeat it."""
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scalestudy.study import paths
+from scalestudy.study.config import Study
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_number
-from scalestudy.study.runs import Run, RunSettings, Source
-
-if TYPE_CHECKING:
-    from scalestudy.study.config import Study
+from scalestudy.study.runs import Run, Source
+from scalestudy.study.settings import RunSettings
 
 
-def train_command(study: "Study", run: Run) -> str:
+def train_command(study: Study, run: Run) -> str:
     """Return the arguments of `scalestudy train` for `run`: all that its result depends on, ready for a shell.
 
     Device and threads are the rule's to add: a change of them is no reason to train again.
@@ -30,7 +29,7 @@ def train_command(study: "Study", run: Run) -> str:
     return _join(arguments)
 
 
-def pretrain_command(study: "Study", upstream: Run) -> str:
+def pretrain_command(study: Study, upstream: Run) -> str:
     """Return the arguments of `scalestudy pretrain` for an upstream stage, as `train_command` does for a run."""
     output = paths.weights_file(upstream.name).parent
     return _join(
@@ -77,9 +76,11 @@ def format_value(value: Any) -> str:
     return str(value) if isinstance(value, (bool, int)) else format_number(value)
 
 
-def _data_flags(study: "Study", run: Run) -> list[Any]:
+def _data_flags(study: Study, run: Run) -> list[Any]:
     data = paths.dataset_folder(run.dataset)
-    return ["--data", data, "--normalization", run.normalization, "--precision", study.compute.precision]
+    flags = ["--data", data, "--normalization", run.normalization, "--precision", study.compute.precision]
+    # Left out at its default, so that a study's older runs stay finished.
+    return flags if study.compute.train_eval == "last" else [*flags, "--train-eval", study.compute.train_eval]
 
 
 def _flag(key: str) -> str:

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scalestudy.study import commands, paths
+from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
-from scalestudy.study.estimate import Estimate, Speeds, dataset_sizes, estimate
-from scalestudy.study.forecast import Forecast
-from scalestudy.study.record import study_record
 from scalestudy.study.runs import plan_runs
+from scalestudy.workflow import commands
+from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate
+from scalestudy.workflow.forecast import Forecast
+from scalestudy.workflow.study_record import study_record
 
 
 class Plan:

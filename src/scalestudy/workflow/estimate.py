@@ -16,7 +16,8 @@ from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.model_costs import COSTS
-from scalestudy.study.runs import Run, RunSettings
+from scalestudy.study.runs import Run
+from scalestudy.study.settings import RunSettings
 
 # A processor core in plain float32, in 10^9 multiply-adds per second, backward pass included; rather low.
 _GUESSED_GMACS_PER_SECOND = 30.0
