@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -65,11 +66,24 @@ def _use_utf8() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def one_config_each(arguments: list[str]) -> list[str]:
+    """Return the arguments with `--config a=1 b=2`, as Snakemake takes it, as `--config a=1 --config b=2`."""
+    spread: list[str] = []
+    inside = False
+    for argument in arguments:
+        pair = re.match(r"\w+=", argument) is not None
+        if inside and pair and spread[-1] != "--config":
+            spread.append("--config")
+        inside = argument == "--config" or (inside and pair)
+        spread.append(argument)
+    return spread
+
+
 def main() -> None:
     """Run the command line; a UserError is one line on standard error and exit code 2."""
     _use_utf8()
     try:
-        app()
+        app(args=one_config_each(sys.argv[1:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

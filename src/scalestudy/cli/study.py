@@ -2,8 +2,9 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +12,25 @@ from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.machine import usable_cpus
 from scalestudy.results.status import RunStatus, clock, duration, study_status, summary
-from scalestudy.study.config import Study, json_schema, load_study
+from scalestudy.study.config import DEFAULT_STUDY, Study, json_schema, load_study
 from scalestudy.study.runs import Run, impossible_runs, plan_runs
 from scalestudy.workflow.study_record import study_record
 
-Name = Annotated[str, typer.Argument(help="A study's name in config/, or the path of a YAML file.")]
+if TYPE_CHECKING:
+    from scalestudy.workflow.disk import Room
+    from scalestudy.workflow.estimate import Estimate
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A study's name in config/, or the path of a YAML file. `--config study=NAME` says it too; "
+        f"{DEFAULT_STUDY} where neither does.",
+        show_default=False,
+    ),
+]
 Config = Annotated[
     list[str],
-    typer.Option("--config", help="KEY=VALUE that wins over the file, as Snakemake's --config; repeatable."),
+    typer.Option("--config", help="KEY=VALUE ... that win over the file, as Snakemake's --config does."),
 ]
 
 
@@ -32,11 +44,16 @@ def load(name: str, config: list[str]) -> tuple[Study, list[Run]]:
         if not equals:
             raise UserError(f"--config {item}: KEY=VALUE is needed")
         overrides[key] = yaml.safe_load(value)
-    study = load_study(name, overrides)
+    named = str(overrides.pop("study", name or DEFAULT_STUDY))
+    if name and named != name:
+        raise UserError(
+            f"two studies are named: {name}, and {named} by --config study={named}; give one of them"
+        )
+    study = load_study(named, overrides)
     return study, plan_runs(study)
 
 
-def check(study: Name, config: Config = []) -> None:  # noqa: B006
+def check(study: Name = "", config: Config = []) -> None:  # noqa: B006
     """Validate a study: say what it holds, or one line for each fault (exit code 2)."""
     loaded, runs = load(study, config)
     left_out = impossible_runs(loaded)
@@ -64,7 +81,7 @@ def write_study(
 
 
 def plan(
-    study: Name,
+    study: Name = "",
     config: Config = [],  # noqa: B006
     workers: Annotated[
         int | None,
@@ -79,7 +96,8 @@ def plan(
     from rich.table import Table
 
     from scalestudy.study.paths import run_folder
-    from scalestudy.workflow.estimate import Speeds, dataset_sizes, estimate, makespan, speed_key
+    from scalestudy.workflow.disk import rooms
+    from scalestudy.workflow.estimate import Speeds, count_images, estimate, speed_key
 
     loaded, runs = load(study, config)
     upstreams = {
@@ -93,7 +111,15 @@ def plan(
 
         print(f"measuring {len(unknown)} kinds of run on this machine", flush=True)
         speeds = measure_speeds(unknown.values(), loaded.compute, speeds)
-    estimates = [estimate(run, speeds, dataset_sizes(run.dataset_settings, run.dataset)) for run in jobs]
+    sizes: dict[str, tuple[int, int] | None] = {}
+    unsized: list[str] = []
+    for dataset, settings in {run.dataset: run.dataset_settings for run in jobs}.items():
+        try:
+            sizes[dataset] = count_images(settings, dataset)
+        except UserError as error:
+            sizes[dataset] = None
+            unsized.append(str(error))
+    estimates = [estimate(run, speeds, sizes[run.dataset]) for run in jobs]
 
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
     for column in table.columns[1:]:
@@ -108,21 +134,51 @@ def plan(
             "?" if each.seconds is None else duration(each.seconds) + ("" if each.measured else " (guess)"),
         )
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-    known = [each.seconds for each in estimates if each.seconds is not None]
     at_once = workers or max(1, usable_cpus() // loaded.compute.threads)
+    what = f"{len(runs):,} runs" + (f" and {len(upstreams)} upstream stages" if upstreams else "")
+    print(f"\n{what}; {_time_in_words(estimates, at_once)}")
+    for reason in unsized:
+        print(
+            f"  not known: {reason}; `snakemake data --config study={study or loaded.name}` prepares the data"
+        )
+    for line in _room_lines(rooms(jobs, loaded.name, sizes, at_once, loaded.save_weights), bool(unsized)):
+        print(line)
+
+
+def _time_in_words(estimates: "Sequence[Estimate]", at_once: int) -> str:
+    """Return how long jobs take, or that it is not known, or for how many it is not."""
+    from scalestudy.workflow.estimate import makespan
+
+    known = [each.seconds for each in estimates if each.seconds is not None]
+    if not known:
+        return "how long they take is not known yet"
     end = makespan(known, at_once)
-    print(
-        f"\n{len(runs):,} runs"
-        + (f" and {len(upstreams)} upstream stages" if upstreams else "")
-        + f"; {duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
-        + (f" (until {clock(end)})" if end else "")
-    )
+    words = f"{duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
     if len(known) < len(estimates):
-        print("The dataset is not prepared yet, so some sizes are unknown: `snakemake data` prepares it")
+        rest = len(estimates) - len(known)
+        return f"{words} for {len(known):,} of them; how long the other {rest:,} take is not known yet"
+    return f"{words} (until {clock(end)})"
+
+
+def _room_lines(rooms: "Sequence[Room]", some_unknown: bool) -> list[str]:
+    """Return what the study will write, disk by disk, beside what is free there; a warning where that is too little."""
+    from scalestudy.workflow.disk import size_text
+
+    lines = []
+    for room in rooms:
+        parts = ", ".join(f"{folder}/ {size_text(size)}" for folder, size in room.needed.items())
+        bound = "at least" if some_unknown else "up to"
+        lines.append(f"disk space: {bound} {size_text(room.total)} ({parts}); {size_text(room.free)} free")
+        if room.total > room.free:
+            lines.append(
+                f"  not enough: make room there, or let {' or '.join(f'{each}/' for each in room.needed)} be a link "
+                "to a folder on a larger disk"
+            )
+    return lines
 
 
 def status(
-    study: Name,
+    study: Name = "",
     config: Config = [],  # noqa: B006
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")
@@ -182,7 +238,7 @@ def _count(value: int | None) -> str:
 
 
 def report(
-    study: Name,
+    study: Name = "",
     config: Config = [],  # noqa: B006
     if_any_run: Annotated[
         bool, typer.Option("--if-any-run", help="Do nothing where no run has ended yet.")

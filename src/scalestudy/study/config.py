@@ -27,6 +27,7 @@ from scalestudy.study.parse import parse_boolean, parse_number
 from scalestudy.study.settings import Integer, RunSettings
 
 CONFIG_FOLDER = Path("config")
+DEFAULT_STUDY = "quickstart"
 SCHEMA_FILE = CONFIG_FOLDER / "study.schema.json"
 
 # What an upstream stage takes from the study's run, so that its checkpoint fits: not its own to set.

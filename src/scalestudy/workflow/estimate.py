@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import math
 import os
 import statistics
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
+from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
@@ -50,11 +52,26 @@ class Speed:
 
 
 def dataset_sizes(settings: DatasetSettings, dataset: str) -> tuple[int, int] | None:
-    """Return the training and test images of a dataset: from its store, else as published, else None."""
+    """Return the training and test images of a dataset (see `count_images`), or None where nobody knows them yet."""
+    try:
+        return count_images(settings, dataset)
+    except UserError:
+        return None
+
+
+def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
+    """Return the training and test images of a dataset: from its store, else as published, else counted in its folder.
+
+    Counting goes by the files' names; whether each can be read shows when the dataset is prepared. Raises UserError
+    with the reason where the sizes cannot be known before that.
+    """
     record = paths.dataset_folder(dataset) / "dataset.json"
     if record.is_file():
-        info = read_json(record)
-        return info["train_images"], info["test_images"]
+        try:
+            info = read_json(record)
+            return int(info["train_images"]), int(info["test_images"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{record} cannot be read ({error}); delete {record.parent}") from None
     if settings.source in ("cifar10", "cifar100"):
         return 50_000, 10_000
     if settings.source == "digits":
@@ -62,7 +79,11 @@ def dataset_sizes(settings: DatasetSettings, dataset: str) -> tuple[int, int] | 
         return 1797 - test, test
     if settings.source == "glyphs":
         return settings.train_images or 0, settings.test_images or 0
-    return None
+    if settings.source == "imagefolder":
+        from scalestudy.data.sources.imagefolder import count_files
+
+        return count_files(settings)
+    raise UserError(f"{dataset} is not prepared yet")
 
 
 def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estimate:
@@ -72,8 +93,8 @@ def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estim
     if sizes is None:
         return Estimate(None, None, None, None, memory, False)
     train, test = sizes
-    held_out = round(train * float(settings.validation))
-    images = max(1, round(float(settings.fraction * Fraction(train - held_out))))
+    held_out = _nearest(settings.validation * train)
+    images = max(1, _nearest(settings.fraction * (train - held_out)))
     steps = step_boundaries(settings, images)[-1]
     seen = images_seen(settings, images)
     measured = speeds.find(settings)
@@ -81,6 +102,11 @@ def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estim
     evaluated = settings.epochs * (images + test + held_out)
     seconds = _START_SECONDS + seen / speed.train + evaluated / speed.evaluate
     return Estimate(images, steps, seen, seconds, memory, measured is not None)
+
+
+def _nearest(value: Fraction) -> int:
+    """Return the nearest whole number, halves up: the images of a subset (`data.subsets`), without NumPy."""
+    return math.floor(value + Fraction(1, 2))
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:

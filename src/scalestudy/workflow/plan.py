@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scalestudy.study import paths
-from scalestudy.study.config import find_study, load_study
+from scalestudy.study.config import DEFAULT_STUDY, find_study, load_study
 from scalestudy.study.runs import plan_runs
 from scalestudy.workflow import commands
 from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate
@@ -25,7 +25,7 @@ class Plan:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Load the study that Snakemake's `config` names; every other key of it wins over the file."""
         overrides = {key: value for key, value in config.items() if key != "study"}
-        spec = str(config.get("study", "quickstart"))
+        spec = str(config.get("study", DEFAULT_STUDY))
         self.study = load_study(spec, overrides)
         self.name = self.study.name
         self.file = str(find_study(spec))
@@ -45,7 +45,11 @@ class Plan:
         )
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
-        self._sizes = {name: dataset_sizes(settings, name) for name, (settings, _) in self.datasets.items()}
+
+    @cached_property
+    def _sizes(self) -> dict[str, tuple[int, int] | None]:
+        """Training and test images of each dataset; None where nobody knows them yet."""
+        return {name: dataset_sizes(settings, name) for name, (settings, _) in self.datasets.items()}
 
     @cached_property
     def record(self) -> dict[str, Any]:

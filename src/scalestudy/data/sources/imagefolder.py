@@ -98,6 +98,15 @@ def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Wr
     )
 
 
+def count_files(settings: DatasetSettings) -> tuple[int, int]:
+    """Return how many training and test images the folder holds, by their names: no file is opened.
+
+    Raises UserError as `write` does for a folder whose layout does not fit.
+    """
+    dataset = _find(settings)
+    return len(dataset.files["train"]), len(dataset.files["test"])
+
+
 def class_order(names: Sequence[bytes]) -> list[bytes]:
     """Return class folders by label: numerically where every name is a number, else by code point."""
     if all(name.isdigit() for name in names):
