@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from scalestudy.study.settings import RunSettings
-from scalestudy.training.recipe import augment, make_optimizer, make_schedule, stream_seed
+from scalestudy.training.augmentation import augment
+from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
 
 
 def rates(schedule: str, steps: int = 10) -> list[float]:
-    settings = RunSettings(schedule=schedule, lr=0.1, optimizer="sgd")  # type: ignore[arg-type]
+    settings = RunSettings(schedule=schedule, lr=0.1, optimizer="sgd")
     optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings)
     scheduler = make_schedule(optimizer, settings, steps)
     seen = []
@@ -41,7 +42,7 @@ def test_one_cycle_rises_to_the_rate_and_falls_below_its_start() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
 def test_the_optimizer_is_the_one_that_the_settings_name(name: str) -> None:
-    settings = RunSettings(optimizer=name, lr=0.01, weight_decay=0.1)  # type: ignore[arg-type]
+    settings = RunSettings(optimizer=name, lr=0.01, weight_decay=0.1)
     optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings)
     assert type(optimizer).__name__.lower() == name
     assert optimizer.param_groups[0]["lr"] == 0.01

@@ -8,6 +8,13 @@ from typing import Any
 
 from scalestudy.analysis.words import percent
 from scalestudy.study.parse import format_number
+from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Registry
+
+_REGISTRIES: dict[str, Registry] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
+}
 
 SETTINGS = {
     "model": "model",
@@ -30,12 +37,6 @@ SETTINGS = {
     "augmentation": "augmentation",
     "stem": "stem",
     "validation": "validation",
-}
-_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
-_AUGMENTATIONS = {
-    "none": "no augmentation",
-    "flip": "random flips",
-    "crop_flip": "random crops and flips",
 }
 _FAMILIES = (
     (r"resnet(\d+)", r"ResNet-\1"),
@@ -98,18 +99,14 @@ class Labels:
 
     def value(self, key: str, value: Any) -> str:
         """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
-        if key == "optimizer":
-            return _OPTIMIZERS.get(value, str(value))
-        if key == "augmentation":
-            return _AUGMENTATIONS.get(value, str(value))
+        if key in _REGISTRIES:
+            return _REGISTRIES[key][value].title if value in _REGISTRIES[key] else str(value)
         if key == "steps":
             return "epochs instead of steps" if value is None else f"{value:,} steps"
         if key == "epochs":
             return f"{value:,} epochs"
         if key == "dropout" and not value:
             return "no dropout"
-        if key == "schedule":
-            return f"{value} learning rate" if value == "constant" else f"{value} schedule"
         if key == "stem":
             return "CIFAR stem" if value == "cifar" else "stock stem"
         if key == "validation":

@@ -6,6 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from scalestudy.study.parse import format_fraction, parse_fraction, parse_integer, parse_number
+from scalestudy.study.registries import (
+    AUGMENTATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    AugmentationName,
+    OptimizerName,
+    ScheduleName,
+    described,
+)
 
 
 def _schema(json_type: str, **limits: Any) -> WithJsonSchema:
@@ -40,9 +49,11 @@ class RunSettings(BaseModel):
     )
     subset_seed: Integer = Field(0, ge=0, description="Seed that picks the subset of the training set.")
     seed: Integer = Field(0, ge=0, description="Seed of the initial weights, shuffling and dropout.")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="Optimizer.")
+    optimizer: OptimizerName = Field("adam", description=f"Optimizer. {described(OPTIMIZERS)}.")
     lr: Number = Field(1e-3, gt=0, description="Learning rate (its peak, where a schedule changes it).")
-    momentum: Number = Field(0.9, ge=0, lt=1, description="Momentum of sgd; other optimizers ignore it.")
+    momentum: Number = Field(
+        0.9, ge=0, lt=1, description="Momentum of sgd; other optimizers, and onecycle, ignore it."
+    )
     weight_decay: Number = Field(0.0, ge=0, description="Weight decay (decoupled with adamw).")
     batch_size: Integer = Field(256, ge=1, description="Images in a batch.")
     epochs: Integer = Field(5, ge=1, description="Passes over the subset.")
@@ -52,13 +63,13 @@ class RunSettings(BaseModel):
         description="Optimizer steps; where set, it replaces the passes, and `epochs` is the number of "
         "evaluations, evenly spaced.",
     )
-    schedule: Literal["constant", "cosine", "onecycle"] = Field(
-        "constant", description="Learning rate over the run's steps."
+    schedule: ScheduleName = Field(
+        "constant", description=f"Learning rate over the run's steps. {described(SCHEDULES)}."
     )
     dropout: Number = Field(0.0, ge=0, lt=1, description="Dropout probability before the head.")
     label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Label smoothing of the training loss.")
-    augmentation: Literal["none", "flip", "crop_flip"] = Field(
-        "none", description="Random changes of the training images."
+    augmentation: AugmentationName = Field(
+        "none", description=f"Random changes of the training images. {described(AUGMENTATIONS)}."
     )
     stem: Literal["imagenet", "cifar"] = Field(
         "imagenet", description="First layers: stock, or a 3x3 convolution with stride 1 and no pooling."
@@ -69,6 +80,9 @@ class RunSettings(BaseModel):
 
     def canonical(self) -> "RunSettings":
         """Return these settings with those that have no effect at their defaults, so that equal runs coincide."""
-        if self.optimizer != "sgd" and self.momentum != 0.9:
-            return self.model_copy(update={"momentum": 0.9})
-        return self
+        idle = {key for entry in OPTIMIZERS.values() for key in entry.settings.values()}
+        idle -= set(OPTIMIZERS[self.optimizer].settings.values())
+        idle |= set(SCHEDULES[self.schedule].overrides)
+        fields = RunSettings.model_fields
+        changed = {key: fields[key].default for key in idle if getattr(self, key) != fields[key].default}
+        return self.model_copy(update=changed) if changed else self

@@ -21,12 +21,13 @@ from torch.nn import functional as F
 
 from scalestudy.study.budget import step_boundaries
 from scalestudy.study.settings import RunSettings
+from scalestudy.training.augmentation import augment
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.precision import autocast_context, prepare_model
 from scalestudy.training.progress import Row, RunProgress
-from scalestudy.training.recipe import augment, make_optimizer, make_schedule, stream_seed
+from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
 
 EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer

@@ -18,6 +18,7 @@ from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.model_costs import COSTS
+from scalestudy.study.registries import OPTIMIZERS
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings
 
@@ -120,8 +121,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 def memory_mb(settings: RunSettings) -> int:
     """Return the memory that a run needs, in MiB: weights, gradients, optimizer state and activations of a batch."""
     cost = COSTS[settings.model]
-    states = {"sgd": 3, "adam": 4, "adamw": 4}[settings.optimizer]
-    parameters = cost.parameters * 4 * states / 2**20
+    parameters = cost.parameters * 4 * OPTIMIZERS[settings.optimizer].copies / 2**20
     activations = _MB_PER_GMAC * _gmacs(settings) * settings.batch_size
     return round(_BASE_MB + parameters + activations)
 

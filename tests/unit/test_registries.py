@@ -1,0 +1,128 @@
+"""What a run may name is registered once: schema, help, messages, estimates and training follow from the entry."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from tiny import tiny_store
+
+from scalestudy.files import read_json
+from scalestudy.study.config import describe
+from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, load
+from scalestudy.study.settings import RunSettings
+from scalestudy.training.augmentation import augment
+from scalestudy.training.recipe import make_optimizer, make_schedule
+
+WITH_ONE_MORE_OPTIMIZER = """
+import sys
+from scalestudy.study.registries import OPTIMIZERS, Optimizer
+
+OPTIMIZERS["radam"] = Optimizer(
+    "RAdam", "Liu et al. 2020", "torch.optim:RAdam", copies=4, arguments={"betas": (0.8, 0.99)}
+)
+from scalestudy.cli import main
+
+sys.argv[0] = "scalestudy"
+main()
+"""
+
+
+def scalestudy(folder: Path, *arguments: str) -> str:
+    """Run the command line with one more entry in the registry of optimizers; return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_ONE_MORE_OPTIMIZER, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"COLUMNS": "200", "PATH": "", "OMP_NUM_THREADS": "1", "SCALESTUDY_CACHE": str(folder / "cache")},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_new_optimizer_is_one_entry_from_which_schema_help_plan_and_training_follow(tmp_path: Path) -> None:
+    tiny_store(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text("dataset: digits\nrecipe: {optimizer: [adam, radam], epochs: 1}\n")
+    scalestudy(tmp_path, "schema", "--output", "schema.json")
+    schema = (tmp_path / "schema.json").read_text()
+    assert '"radam"' in schema
+    assert "Liu et al. 2020" in schema
+    assert "Liu et al. 2020" in " ".join(scalestudy(tmp_path, "train", "--help").replace("│", " ").split())
+    assert "_radam_" in scalestudy(tmp_path, "plan", "mine.yaml")
+    train = ["--optimizer", "radam", "--epochs", "1", "--batch-size", "16"]
+    scalestudy(tmp_path, "train", "--data", "data", "--output", "run", *train)
+    assert read_json(tmp_path / "run" / "run.json")["settings"]["optimizer"] == "radam"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_built_by_its_own_class_with_the_settings_that_it_takes(name: str) -> None:
+    settings = RunSettings(optimizer=name, lr=0.01, weight_decay=0.1, momentum=0.7)
+    optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings)
+    assert type(optimizer) is load(OPTIMIZERS[name].function)
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["weight_decay"]) == (0.01, 0.1)
+    assert group.get("momentum") == (0.7 if name == "sgd" else None)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_is_built_by_its_own_class_for_any_number_of_steps(name: str) -> None:
+    for steps in (1, 2, 7):
+        optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], RunSettings(optimizer="sgd"))
+        schedule = make_schedule(optimizer, RunSettings(schedule=name), steps)
+        assert type(schedule) is load(SCHEDULES[name].function)
+        for _ in range(steps):
+            optimizer.step()
+            schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("optimizer", "admaw", "did you mean 'adamw'"),
+        ("schedule", "cosin", "did you mean 'cosine'"),
+        ("augmentation", "flips", "did you mean 'flip'"),
+    ],
+)
+def test_a_name_that_is_not_registered_is_refused_with_the_nearest(key: str, value: str, hint: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RunSettings.model_validate({key: value})
+    (line,) = describe(caught.value, RunSettings)
+    assert line.startswith(f"{key}: '{value}' is not one of ")
+    assert hint in line
+
+
+def build(key: str, name: str) -> None:
+    settings = RunSettings.model_construct(**{**dict(RunSettings()), key: name})
+    augment(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), settings.augmentation, 0)
+    make_schedule(make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings), settings, 5)
+
+
+@pytest.mark.parametrize("key", ["optimizer", "schedule", "augmentation"])
+def test_what_is_not_registered_never_trains_as_something_else(key: str) -> None:
+    with pytest.raises(KeyError, match="unheard-of"):
+        build(key, "unheard-of")
+
+
+def test_help_and_schema_say_what_each_entry_is() -> None:
+    properties = RunSettings.model_json_schema()["properties"]
+    for key, registry in (
+        ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES),
+        ("augmentation", AUGMENTATIONS),
+    ):
+        assert properties[key]["enum"] == list(registry)
+        for name, entry in registry.items():
+            assert f"{name}: {entry.description}" in properties[key]["description"], json.dumps(properties)
+
+
+def test_settings_that_have_no_effect_do_not_tell_runs_apart() -> None:
+    changed = RunSettings(optimizer="sgd", momentum=0.5)
+    assert changed.canonical().momentum == 0.5
+    for values in ({"optimizer": "adam"}, {"schedule": "onecycle"}):
+        assert changed.model_copy(update=values).canonical().momentum == 0.9
