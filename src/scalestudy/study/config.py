@@ -221,6 +221,12 @@ class Study(_Strict):
         "imagenet",
         description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case.",
     )
+    primary: Literal["auto", "accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy"] = Field(
+        "auto",
+        description="The measure on the test set that the report speaks of; results.csv has all of them. auto: "
+        "accuracy where the largest class has at most 1.5 times the test images of the smallest, else "
+        "balanced_accuracy. top5_accuracy needs more than ten classes.",
+    )
     compute: Compute = Field(Compute(), description="Device, precision, threads.")
     skip_impossible: Switch = Field(
         False, description="Leave impossible combinations out instead of refusing the study."

@@ -40,6 +40,7 @@ def study_record(study: Study, runs: list[Run]) -> dict[str, Any]:
         ],
         "compute": study.compute.model_dump(mode="json"),
         "normalization": study.normalization,
+        "primary": study.primary,
         "runs": [
             {
                 "run": run.name,
