@@ -1,6 +1,6 @@
 # make        set up .venv, run the quickstart study, name its report
 # make test   set up .venv, run every test
-# make check  formatting, lint, types, workflow lint
+# make check  formatting, lint, types
 # make lock   write requirements.lock anew from what .venv holds
 
 PYTHON ?= python3
@@ -22,7 +22,6 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/python -m snakemake --lint
 
 lock: $(READY)
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > requirements.lock

@@ -14,8 +14,6 @@ rule prepare_dataset:
         "data/logs/{dataset}.log",
     wildcard_constraints:
         dataset=one_of(PLAN.datasets),
-    conda:
-        "../envs/scalestudy.yaml"
     threads: lambda wildcards: PLAN.preparation_threads(wildcards.dataset)
     params:
         arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
@@ -31,8 +29,6 @@ rule fetch_weights:
         "weights/logs/{weights}.log",
     wildcard_constraints:
         weights=one_of(set(PLAN.sources) - set(PLAN.upstreams)),
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         arguments=lambda wildcards: PLAN.fetch(wildcards.weights),
     shell:
@@ -50,8 +46,6 @@ rule pretrain:
     wildcard_constraints:
         weights=one_of(PLAN.upstreams),
     priority: 1_000_000
-    conda:
-        "../envs/scalestudy.yaml"
     threads: PLAN.threads
     resources:
         gpu=0,

@@ -20,8 +20,6 @@ rule figures:
         csv=expand(f"{RESULTS}/figures/{{figure}}.csv", figure=PLAN.figures),
     log:
         f"{RESULTS}/logs/figures.log",
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:
@@ -44,8 +42,6 @@ rule render:
         markdown=f"report/{STUDY}/report.md",
     log:
         f"{RESULTS}/logs/render.log",
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:

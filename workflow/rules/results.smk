@@ -15,8 +15,6 @@ rule write_study:
     log:
         f"{RESULTS}/logs/write_study.log",
     priority: 2_000_000
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         study=PLAN.arguments,
     shell:
@@ -43,8 +41,6 @@ rule collect:
         ),
     log:
         f"{RESULTS}/logs/collect.log",
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:
@@ -62,8 +58,6 @@ rule analyse:
         f"{RESULTS}/findings.json",
     log:
         f"{RESULTS}/logs/analyse.log",
-    conda:
-        "../envs/scalestudy.yaml"
     params:
         study=STUDY,
     shell:

@@ -19,8 +19,6 @@ rule train:
     wildcard_constraints:
         run="[^/]+",
     priority: (lambda wildcards: PLAN.priority(wildcards.run)) if JOBS_HAVE_PRIORITIES else 0
-    conda:
-        "../envs/scalestudy.yaml"
     threads: PLAN.threads
     resources:
         gpu=0,
