@@ -17,7 +17,7 @@ from scalestudy.data.sources import cifar
 from scalestudy.data.sources.cifar import PUBLISHED, Published
 from scalestudy.data.store import Store
 from scalestudy.errors import UserError
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import parse_dataset
 
 NOWHERE = "http://127.0.0.1:9/x.tgz"
 
@@ -27,7 +27,7 @@ def prepared(
 ) -> Store:
     source = "cifar100" if "100" in published.base else "cifar10"
     monkeypatch.setitem(cifar.PUBLISHED, source, published)
-    prepare_dataset(DatasetSettings.model_validate({"source": source, **settings}), size, output)
+    prepare_dataset(parse_dataset({"source": source, **settings}), size, output)
     return Store.open(output)
 
 
@@ -109,7 +109,7 @@ def test_several_preparations_at_once_fetch_the_archive_once(
     published = made_up_archive(tmp_path / "made.tgz")
     monkeypatch.setitem(cifar.PUBLISHED, "cifar10", published)
     with serving(tmp_path / "made.tgz") as server:
-        settings = DatasetSettings.model_validate(
+        settings = parse_dataset(
             {"source": "cifar10", "archive": str(tmp_path / "a.tgz"), "mirror": server.url("whole", "a.tgz")}
         )
         threads = [

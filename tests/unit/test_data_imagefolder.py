@@ -15,12 +15,12 @@ from scalestudy.data.decoding import Decoded, decode_pieces, worker_count
 from scalestudy.data.prepare import prepare_dataset
 from scalestudy.data.store import Store
 from scalestudy.errors import UserError
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import parse_dataset
 
 
 def prepared(root: Path, output: Path, **settings: object) -> Store:
     values = {"source": "imagefolder", "folder": str(root), **settings}
-    prepare_dataset(DatasetSettings.model_validate(values), 8, output)
+    prepare_dataset(parse_dataset(values), 8, output)
     return Store.open(output)
 
 
@@ -258,7 +258,7 @@ def test_names_outside_ascii_and_outside_utf8_are_read_in_every_locale(tmp_path:
     environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"}
     code = (
         "import sys; from pathlib import Path; from scalestudy.cli.data import prepare;"
-        "prepare('imagefolder', Path(sys.argv[2]), 8, sys.argv[1], bad_files='skip')"
+        "prepare(source='imagefolder', output=Path(sys.argv[2]), image_size=8, folder=sys.argv[1], bad_files='skip')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(root), str(tmp_path / "set")],

@@ -10,12 +10,12 @@ from scalestudy.data.prepare import prepare_dataset
 from scalestudy.data.sources.glyphs import CHARACTERS, CLASSES, text_fonts
 from scalestudy.data.store import Store
 from scalestudy.errors import UserError
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import parse_dataset
 
 
 def glyphs(folder: Path, image_size: int = 32, **settings: object) -> Store:
     values = {"source": "glyphs", "train_images": 350, "test_images": 70, **settings}
-    prepare_dataset(DatasetSettings.model_validate(values), image_size, folder)
+    prepare_dataset(parse_dataset(values), image_size, folder)
     return Store.open(folder)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tiny import tiny_store
 
 from scalestudy.files import read_json
-from scalestudy.study.config import describe
+from scalestudy.study.faults import describe
 from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, load
 from scalestudy.study.settings import RunSettings
 from scalestudy.training.augmentation import augment

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from scalestudy.data.prepare import prepare_dataset
 from scalestudy.files import read_json
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import parse_dataset
 from scalestudy.study.paths import checkpoint_file
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """The digits, and the run `whole`, which nothing interrupted."""
     made = Runs(tmp_path_factory.mktemp("resume"))
-    prepare_dataset(DatasetSettings.model_validate({"source": "digits"}), 32, made.root / "digits")
+    prepare_dataset(parse_dataset({"source": "digits"}), 32, made.root / "digits")
     log = made.finish("whole")
     assert "resuming" not in log
     assert [row["epoch"] for row in made.metrics("whole")] == [str(epoch + 1) for epoch in range(EPOCHS)]

@@ -11,14 +11,16 @@ from pydantic import ValidationError
 
 from scalestudy.errors import UserError
 from scalestudy.study import names, paths
-from scalestudy.study.config import describe
-from scalestudy.study.dataset import SOURCES
+from scalestudy.study.dataset import parse_dataset, sources_by_name
+from scalestudy.study.faults import describe
 from scalestudy.study.runs import check_settings
 from scalestudy.study.settings import RunSettings
 
 Data = Annotated[
     str,
-    typer.Option(help=f"Folder of a prepared dataset, or a source by its name ({', '.join(SOURCES[:-1])})."),
+    typer.Option(
+        help=f"Folder of a prepared dataset, or a source by its name ({', '.join(sources_by_name())})."
+    ),
 ]
 Weights = Annotated[Path | None, typer.Option(help="File of the initial weights; not for init none.")]
 Output = Annotated[
@@ -186,16 +188,15 @@ def _dataset(data: str, settings: RunSettings, device: str) -> Path:
 
         require_gpu()
     folder = Path(data)
-    if data not in SOURCES:
+    if data not in sources_by_name():
         if (folder / "dataset.json").is_file():
             return folder
         raise UserError(
             f"--data {data}: no prepared dataset there (dataset.json); `scalestudy prepare` makes one"
         )
     from scalestudy.data.prepare import prepare_dataset
-    from scalestudy.study.dataset import DatasetSettings
 
-    source = DatasetSettings.model_validate({"source": data})
+    source = parse_dataset(data)
     folder = paths.dataset_folder(names.dataset_name(source, settings.image_size))
     if not (folder / "dataset.json").is_file():
         print(f"preparing {data} in {folder}", flush=True)

@@ -6,9 +6,7 @@ from pathlib import Path
 from scalestudy.data.progress import say
 from scalestudy.data.sources import Written
 from scalestudy.data.store import StoreWriter
-from scalestudy.study.dataset import DatasetSettings, identity
-
-_MODULES = {"cifar10": "cifar", "cifar100": "cifar"}
+from scalestudy.study.dataset import DatasetSettings
 
 
 def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) -> None:
@@ -17,7 +15,7 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
     The same settings and images give the same bytes, dataset.json included. Raises UserError for data that
     cannot be had or read.
     """
-    source = import_module(f"scalestudy.data.sources.{_MODULES.get(settings.source, settings.source)}")
+    source = import_module(f"scalestudy.data.sources.{settings.module}")
     with StoreWriter(folder, image_size) as writer:
         written: Written = source.write(settings, image_size, writer)
         shared = writer.shared_images()
@@ -31,7 +29,7 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
             "duplicates_across_splits": len(shared),
             "notes": written.notes,
         }
-        own = {"source": settings.source, "settings": identity(settings)}
+        own = {"source": settings.source, "settings": settings.identity()}
         info = writer.publish(written.classes, own, summary)
     for note in written.notes:
         say(f"note: {note}")

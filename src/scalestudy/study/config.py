@@ -22,6 +22,7 @@ from pydantic import (
 
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.faults import describe
 from scalestudy.study.models import nearest
 from scalestudy.study.parse import parse_boolean, parse_number
 from scalestudy.study.settings import Integer, RunSettings
@@ -144,11 +145,6 @@ class Upstream(_Strict):
                 raise ValueError(f"{key} comes from the run that an upstream stage serves; take it out")
         return {key: values[0] for key, values in value.items()}
 
-    @field_validator("dataset", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return {"source": value} if isinstance(value, str) else value
-
 
 class Weights(_Strict):
     """Named initial weights: an upstream stage, or checkpoint files by model. Exactly one of the two."""
@@ -232,11 +228,6 @@ class Study(_Strict):
         False, description="Leave impossible combinations out instead of refusing the study."
     )
     save_weights: Switch = Field(False, description="Keep each run's final weights beside its metrics.")
-
-    @field_validator("dataset", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return {"source": value} if isinstance(value, str) else value
 
     @field_validator("weights")
     @classmethod
@@ -337,63 +328,6 @@ def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
             raise UserError(f"--config {key}={value}: unknown key{nearest(key, known)}")
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one line per fault: the key, the value, and the nearest valid choice."""
-    return [_describe(fault, model) for fault in error.errors(include_url=False)]
-
-
-def _describe(fault: Any, model: type[BaseModel]) -> str:
-    where = ".".join(str(part) for part in fault["loc"] if not (isinstance(part, int)))
-    prefix = f"{where}: " if where else ""
-    value = fault["input"]
-    kind = fault["type"]
-    if kind == "extra_forbidden":
-        parent = _model_at(model, fault["loc"][:-1])
-        known = list(parent.model_fields) if parent else []
-        hint = nearest(str(fault["loc"][-1]), known) or (f"; valid keys: {', '.join(known)}" if known else "")
-        return f"{prefix}unknown key{hint}"
-    if kind == "missing":
-        return f"{prefix}this key is needed"
-    if kind == "literal_error":
-        choices = [word.strip("' ") for word in fault["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return f"{prefix}{value!r} is not one of {', '.join(choices)}{nearest(str(value), choices)}"
-    if kind == "value_error":
-        return f"{prefix}{fault['ctx']['error']}"
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{prefix}{_plain(value)}: {message}"
-
-
-def _plain(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _model_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """Return the model that stands at `loc` below `model`, to name the keys that it knows."""
-    current: type[BaseModel] | None = model
-    for part in loc:
-        if current is None:
-            return None
-        if isinstance(part, str) and part in current.model_fields:
-            current = _inner_model(current.model_fields[part].annotation)
-    return current
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model inside `annotation` (`Model`, `Model | None`, `dict[str, Model]`, `tuple[Model, ...]`)."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if found := _inner_model(inner):
-            return found
-    return None
-
-
 def json_schema() -> str:
     """Return the JSON schema of a study file, as text."""
-    schema = Study.model_json_schema()
-    schema["properties"]["dataset"] = {
-        "description": schema["properties"]["dataset"].get("description", ""),
-        "anyOf": [{"$ref": "#/$defs/DatasetSettings"}, {"type": "string"}],
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,169 +1,151 @@
-"""The settings of a dataset: where its images come from and how they are read."""
+"""The settings of a dataset: where its images come from and how they are read. One class for each kind of source.
+
+A new source is one class here, named in `DatasetSettings`, and the module of `scalestudy.data.sources` that its
+`module` names. Flags of `scalestudy prepare`, schema, documentation and messages follow from the class.
+"""
 
 import re
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Literal, get_args
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
+    GetJsonSchemaHandler,
+    TypeAdapter,
     field_validator,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
-from scalestudy.study.parse import format_fraction, parse_fraction, parse_integer, parse_number
+from scalestudy.study.settings import Integer, Number, Share
 
-SourceName = Literal["digits", "glyphs", "cifar10", "cifar100", "imagefolder"]
-SOURCES: tuple[str, ...] = get_args(SourceName)
-
-# The settings of each source with their defaults, without those that belong to all of them.
-_CIFAR: dict[str, Any] = {"mirror": None, "archive": None, "download_timeout": 600.0}
-SETTINGS_OF: dict[str, dict[str, Any]] = {
-    "digits": {"test_fraction": Fraction(1, 5), "split_seed": 0},
-    "glyphs": {"train_images": 8000, "test_images": 1000, "split_seed": 0},
-    "cifar10": _CIFAR,
-    "cifar100": _CIFAR,
-    "imagefolder": {
-        "folder": None,
-        "test_fraction": Fraction(1, 5),
-        "split_seed": 0,
-        "bad_files": "stop",
-        "empty_classes": "stop",
-        "background": "#ffffff",
-    },
-}
-
-_OF_EVERY_SOURCE = ("source", "title", "num_classes")
-
-# These say how to get at the data, check it or call it; the content is the same whatever they are.
-_NO_PART_OF_THE_CONTENT = ("title", "mirror", "archive", "download_timeout", "num_classes")
-
-
-def _optional(parse: Callable[[object], Any]) -> BeforeValidator:
-    """Return a validator that parses a value, and lets None (not set) pass."""
-    return BeforeValidator(lambda value: None if value is None else parse(value))
-
-
-def _schema(json_type: str) -> WithJsonSchema:
-    """Return a JSON schema that takes a number, its text as the parser does, or null (not set)."""
-    return WithJsonSchema({"anyOf": [{"type": json_type}, {"type": "string"}, {"type": "null"}]})
-
-
-Integer = Annotated[int | None, _optional(parse_integer), _schema("integer")]
-Seconds = Annotated[float | None, _optional(parse_number), _schema("number")]
-Share = Annotated[
-    Fraction | None,
-    _optional(parse_fraction),
-    PlainSerializer(lambda value: None if value is None else format_fraction(value)),
-    _schema("number"),
+TestFraction = Annotated[
+    Share, Field(gt=0, lt=1, description="Share of the images that becomes the test set.")
+]
+SplitSeed = Annotated[
+    Integer, Field(ge=0, description="Seed of the split into training and test images, or of the drawing.")
 ]
 
 
-class DatasetSettings(BaseModel):
-    """What a dataset is made from.
+def _as_utf8(value: object) -> object:
+    """Undo Python's escapes in a path from the command line under a locale that is not UTF-8."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"{value!a} is not a path in UTF-8; rename it") from None
 
-    A setting that belongs to the source has its default where it is left out; one that does not is None, and
-    giving it is an error.
-    """
+
+PathText = Annotated[str, BeforeValidator(_as_utf8), Field(min_length=1)]
+
+
+class SourceSettings(BaseModel):
+    """What every source has. The first line of a source's docstring says what it is, in documents and help."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
-    source: SourceName = Field(
-        description="digits: scikit-learn's 1,797 handwritten digits. glyphs: letters and digits drawn from "
-        "matplotlib's fonts. cifar10, cifar100: the published archives. imagefolder: a folder of images for "
-        "each class."
-    )
+    module: ClassVar[str]
+    """The module of `scalestudy.data.sources` that reads this source."""
+    no_part_of_the_content: ClassVar[tuple[str, ...]] = ()
+    """Settings that say how to get at the data; the images are the same whatever they are."""
+    decodes_files: ClassVar[bool] = False
+    """Whether preparing means decoding image files: worth many CPU cores, and its module has `count_files`."""
+
+    source: str
     title: str | None = Field(
         None,
         min_length=1,
         description="What the report calls the dataset; a name for its source where left out.",
     )
-    folder: str | None = Field(
-        None,
-        min_length=1,
-        description="imagefolder (needed): the folder that holds train/<class>/ and test/<class>/, or only "
-        "<class>/.",
-    )
-    mirror: str | None = Field(
-        None,
-        description="cifar10, cifar100: URL of the archive at another host; it must have the published MD5.",
-    )
-    archive: str | None = Field(
-        None,
-        min_length=1,
-        description="cifar10, cifar100: path of the archive, read in place where it is there and fetched to "
-        "where it is not; data/downloads/<published file name> where left out.",
-    )
-    download_timeout: Seconds = Field(
-        None, gt=0, description="cifar10, cifar100: longest time for fetching the archive, in seconds; 600."
-    )
-    test_fraction: Share = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="digits, imagefolder without test/: share of the images that becomes the test set; 1/5.",
-    )
-    split_seed: Integer = Field(
-        None,
-        ge=0,
-        description="digits, imagefolder, glyphs: seed of the split into training and test images, or of the "
-        "drawing; 0.",
-    )
-    bad_files: Literal["stop", "skip"] | None = Field(
-        None, description="imagefolder: what to do about images that cannot be read; stop."
-    )
-    empty_classes: Literal["stop", "allow"] | None = Field(
-        None, description="imagefolder: what to do about a class without training images; stop."
-    )
-    background: str | None = Field(
-        None,
-        description="imagefolder: the colour behind transparent pixels, as #rrggbb; #ffffff.",
-    )
-    train_images: Integer = Field(None, ge=1, description="glyphs: how many training images to draw; 8000.")
-    test_images: Integer = Field(None, ge=1, description="glyphs: how many test images to draw; 1000.")
-    num_classes: Integer = Field(
+    num_classes: Integer | None = Field(
         None, ge=1, description="How many classes there must be; not checked where left out."
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _belonging_to_the_source(cls, value: Any) -> Any:
-        """Refuse what the source does not take; fill in the source's defaults."""
-        source = value.get("source") if isinstance(value, Mapping) else None
-        if not isinstance(source, str) or source not in SETTINGS_OF:
-            return value  # the fields' own validation says what is wrong
-        own = SETTINGS_OF[source]
-        given = {key: each for key, each in value.items() if each is not None}
-        strange = [key for key in given if key in cls.model_fields and key not in own]
-        strange = [key for key in strange if key not in _OF_EVERY_SOURCE]
-        if strange:
-            raise ValueError(
-                f"{strange[0]} does not belong to the source {source}, "
-                f"which takes {', '.join([*own, 'title', 'num_classes'])}"
-            )
-        if source == "imagefolder" and value.get("background", "") is None:
-            raise ValueError(
-                'background is empty: write the colour in quotes, "#ffffff" (# starts a comment)'
-            )
-        if source == "imagefolder" and "folder" not in given:
-            raise ValueError("the source imagefolder needs `folder`, the path of the images")
-        return {**own, **given}
-
-    @field_validator("folder", "archive", mode="before")
-    @classmethod
-    def _as_utf8(cls, value: object) -> object:
-        """Undo Python's escapes in a path from the command line under a locale that is not UTF-8."""
-        if not isinstance(value, str):
+    def _without_empty_keys(cls, value: Any) -> Any:
+        """Take a key without a value (`archive:`) as one that is not there."""
+        if not isinstance(value, Mapping):
             return value
-        try:
-            return value.encode("utf-8", "surrogateescape").decode("utf-8")
-        except UnicodeError:
-            raise ValueError(f"{value!a} is not a path in UTF-8; rename it") from None
+        return {key: each for key, each in value.items() if each is not None}
+
+    @abstractmethod
+    def default_title(self) -> str:
+        """Return what the report calls the dataset where the study gives no title."""
+
+    def known_sizes(self) -> tuple[int, int] | None:
+        """Return the training and test images, where they are known before anything is read."""
+        return None
+
+    def extra_bytes(self) -> int:
+        """Return the bytes of disk that preparing takes beside the store: archives, and what they unpack to."""
+        return 0
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that determine the content, as JSON values: equal ones name one dataset store."""
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"title", "num_classes"})
+        return {key: value for key, value in values.items() if key not in self.no_part_of_the_content}
+
+
+class Digits(SourceSettings):
+    """scikit-learn's 1,797 handwritten digits."""
+
+    module = "digits"
+
+    source: Literal["digits"]
+    test_fraction: TestFraction = Fraction(1, 5)
+    split_seed: SplitSeed = 0
+
+    def default_title(self) -> str:
+        return "scikit-learn's handwritten digits"
+
+    def known_sizes(self) -> tuple[int, int]:
+        test = round(1797 * float(self.test_fraction))
+        return 1797 - test, test
+
+
+class Glyphs(SourceSettings):
+    """Letters and digits drawn from matplotlib's fonts."""
+
+    module = "glyphs"
+
+    source: Literal["glyphs"]
+    split_seed: SplitSeed = 0
+    train_images: Integer = Field(8000, ge=1, description="How many training images to draw.")
+    test_images: Integer = Field(1000, ge=1, description="How many test images to draw.")
+
+    def default_title(self) -> str:
+        return "letters and digits drawn from fonts"
+
+    def known_sizes(self) -> tuple[int, int]:
+        return self.train_images, self.test_images
+
+
+class Cifar(SourceSettings):
+    """The published archive of CIFAR-10 or CIFAR-100 (Krizhevsky, 2009)."""
+
+    module = "cifar"
+    no_part_of_the_content = ("mirror", "archive", "download_timeout")
+
+    source: Literal["cifar10", "cifar100"]
+    mirror: str | None = Field(
+        None, description="URL of the archive at another host; it must have the published MD5."
+    )
+    archive: PathText | None = Field(
+        None,
+        description="Path of the archive, read in place where it is there and fetched to where it is not; "
+        "data/downloads/<published file name> where left out.",
+    )
+    download_timeout: Number = Field(
+        600.0, gt=0, description="Longest time for fetching the archive, in seconds."
+    )
 
     @field_validator("mirror")
     @classmethod
@@ -172,15 +154,94 @@ class DatasetSettings(BaseModel):
             raise ValueError(f"{value!r} is not a URL that starts with http:// or https://")
         return value
 
+    def default_title(self) -> str:
+        return {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}[self.source]
+
+    def known_sizes(self) -> tuple[int, int]:
+        return 50_000, 10_000
+
+    def extra_bytes(self) -> int:
+        size = {"cifar10": 170_498_071, "cifar100": 169_001_437}[self.source]
+        given = self.archive is not None and Path(self.archive).expanduser().is_file()
+        return size if given else 2 * size
+
+
+class ImageFolder(SourceSettings):
+    """A folder of images with one folder for each class."""
+
+    module = "imagefolder"
+    decodes_files = True
+
+    source: Literal["imagefolder"]
+    folder: PathText = Field(
+        description="The folder that holds train/<class>/ and test/<class>/, or only <class>/."
+    )
+    test_fraction: TestFraction = Field(
+        Fraction(1, 5), description="Share of the images that becomes the test set where there is no test/."
+    )
+    split_seed: SplitSeed = 0
+    bad_files: Literal["stop", "skip"] = Field(
+        "stop", description="What to do about images that cannot be read."
+    )
+    empty_classes: Literal["stop", "allow"] = Field(
+        "stop", description="What to do about a class without training images."
+    )
+    background: str = Field("#ffffff", description="The colour behind transparent pixels, as #rrggbb.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _background_in_quotes(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("background", "") is None:
+            raise ValueError(
+                'background is empty: write the colour in quotes, "#ffffff" (# starts a comment)'
+            )
+        return value
+
     @field_validator("background")
     @classmethod
-    def _is_colour(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+    def _is_colour(cls, value: str) -> str:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
             raise ValueError(f"{value!r} is not a colour such as #ffffff")
-        return None if value is None else value.lower()
+        return value.lower()
+
+    def default_title(self) -> str:
+        return "Image folder"
 
 
-def identity(settings: DatasetSettings) -> dict[str, Any]:
-    """Return the settings that determine the content, as JSON values: equal ones name one dataset store."""
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {key: value for key, value in values.items() if key not in _NO_PART_OF_THE_CONTENT}
+class _OrItsName:
+    """Lets the JSON schema take a source's name beside its settings."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(sources_by_name())}, handler(core)]}
+
+
+def _named(value: object) -> object:
+    return {"source": value} if isinstance(value, str) else value
+
+
+_AnySource = Digits | Glyphs | Cifar | ImageFolder
+DatasetSettings = Annotated[_AnySource, Field(discriminator="source"), BeforeValidator(_named), _OrItsName()]
+"""What a dataset is made from: the settings of one source, or a source's name alone."""
+
+SOURCE_CLASSES: tuple[type[SourceSettings], ...] = get_args(_AnySource)
+SOURCES: dict[str, type[SourceSettings]] = {
+    name: each for each in SOURCE_CLASSES for name in get_args(each.model_fields["source"].annotation)
+}
+"""Every source by its name."""
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(DatasetSettings)
+
+
+def parse_dataset(value: object) -> DatasetSettings:
+    """Return the settings that a mapping, or a source's name, says; raises pydantic's ValidationError."""
+    settings: DatasetSettings = _ADAPTER.validate_python(value)
+    return settings
+
+
+def sources_by_name() -> Iterable[str]:
+    """Return the sources that need no setting but their name."""
+    return [
+        name
+        for name, each in SOURCES.items()
+        if not any(field.is_required() for key, field in each.model_fields.items() if key != "source")
+    ]

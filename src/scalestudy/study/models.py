@@ -112,7 +112,7 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
 def nearest(name: str, options: Iterable[str]) -> str:
     """Return ` (did you mean '...'?)` with the option most like `name`, or nothing where none is alike."""
     by_lower = {option.lower(): option for option in options}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""
 
 

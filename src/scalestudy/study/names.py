@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from scalestudy.study.dataset import DatasetSettings, identity
+from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_number
 from scalestudy.study.settings import RunSettings
 
@@ -41,7 +41,7 @@ def upstream_name(init: str, settings: RunSettings, dataset: str, task: str, nor
 
 def dataset_name(dataset: DatasetSettings, image_size: int) -> str:
     """Return the name of a dataset store, such as `digits-32px-5e6f7a8b`."""
-    return f"{slug(dataset.source)}-{image_size}px-{short_hash([identity(dataset), image_size])}"
+    return f"{slug(dataset.source)}-{image_size}px-{short_hash([dataset.identity(), image_size])}"
 
 
 def slug(text: str) -> str:

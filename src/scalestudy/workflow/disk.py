@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalestudy.study import paths
-from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.model_costs import COSTS
 from scalestudy.study.runs import Run
 
-# Published archives, in bytes: kept as they are, and unpacked once more while they are read.
-_ARCHIVE_BYTES = {"cifar10": 170_498_071, "cifar100": 169_001_437}
 _BYTES_OF_A_RUN = 100_000  # metrics, run.json, log, and the predictions of a small test set
 _BYTES_OF_A_REPORT = 15_000_000  # pages with their pictures inside, figures, tables
 _CLASSES = 10  # where they are not known: saved probabilities have two bytes for each class
@@ -69,15 +66,8 @@ def _data(runs: Sequence[Run], sizes: Mapping[str, tuple[int, int] | None]) -> i
     datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in runs}
     for name, (settings, image_size) in datasets.items():
         if not (paths.dataset_folder(name) / "dataset.json").is_file():
-            total += sum(sizes.get(name) or ()) * (image_size**2 * 3 + 8) + _archives(settings)
+            total += sum(sizes.get(name) or ()) * (image_size**2 * 3 + 8) + settings.extra_bytes()
     return total
-
-
-def _archives(settings: DatasetSettings) -> int:
-    """Return the bytes of a published archive that is still to be fetched, and of its unpacked copy."""
-    size = _ARCHIVE_BYTES.get(settings.source, 0)
-    given = settings.archive is not None and Path(settings.archive).expanduser().is_file()
-    return size if given else 2 * size
 
 
 def _weights(runs: Sequence[Run]) -> int:

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import platformdirs
@@ -61,7 +62,7 @@ def dataset_sizes(settings: DatasetSettings, dataset: str) -> tuple[int, int] | 
 
 
 def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
-    """Return the training and test images of a dataset: from its store, else as published, else counted in its folder.
+    """Return the training and test images of a dataset: from its store, its settings, or counted in its folder.
 
     Counting goes by the files' names; whether each can be read shows when the dataset is prepared. Raises UserError
     with the reason where the sizes cannot be known before that.
@@ -73,17 +74,13 @@ def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
             return int(info["train_images"]), int(info["test_images"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{record} cannot be read ({error}); delete {record.parent}") from None
-    if settings.source in ("cifar10", "cifar100"):
-        return 50_000, 10_000
-    if settings.source == "digits":
-        test = round(1797 * float(settings.test_fraction or 0))
-        return 1797 - test, test
-    if settings.source == "glyphs":
-        return settings.train_images or 0, settings.test_images or 0
-    if settings.source == "imagefolder":
-        from scalestudy.data.sources.imagefolder import count_files
-
-        return count_files(settings)
+    if (known := settings.known_sizes()) is not None:
+        return known
+    if settings.decodes_files:
+        counted: tuple[int, int] = import_module(f"scalestudy.data.sources.{settings.module}").count_files(
+            settings
+        )
+        return counted
     raise UserError(f"{dataset} is not prepared yet")
 
 

@@ -120,7 +120,7 @@ class Plan:
     def preparation_threads(self, dataset: str) -> int:
         """Return the threads to prepare a dataset with: image files are decoded on as many cores as there are."""
         settings, _ = self.datasets[dataset]
-        return 16 if settings.source == "imagefolder" else 1
+        return 16 if settings.decodes_files else 1
 
     @cached_property
     def speeds(self) -> Speeds:

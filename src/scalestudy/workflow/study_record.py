@@ -11,13 +11,6 @@ from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings
 from scalestudy.workflow.commands import fetch_command, prepare_command, pretrain_command, train_command
 
-TITLES = {
-    "digits": "scikit-learn's handwritten digits",
-    "glyphs": "letters and digits drawn from fonts",
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "imagefolder": "Image folder",
-}
 _NOT_RECIPE = ("model", "init", "fraction", "seed", "subset_seed")
 
 
@@ -62,7 +55,7 @@ def study_inits(study: Study, runs: list[Run]) -> list[str]:
 
 def dataset_title(settings: DatasetSettings) -> str:
     """Return what the report calls a dataset: the study's own title for it, else a name for its source."""
-    return settings.title or TITLES[settings.source]
+    return settings.title or settings.default_title()
 
 
 def _dataset(study: Study, runs: list[Run]) -> dict[str, Any]:

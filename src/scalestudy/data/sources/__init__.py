@@ -1,6 +1,7 @@
 """Where images come from. Each source is a module with a function `write` that fills a store.
 
-write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Written
+write(settings, image_size: int, writer: StoreWriter) -> Written, with the settings of its class in
+scalestudy.study.dataset, which names the module.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ from scalestudy.data.progress import say
 from scalestudy.data.sources import Written, check_num_classes
 from scalestudy.data.store import SPLITS, StoreWriter
 from scalestudy.errors import UserError
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import Cifar
 from scalestudy.study.paths import DATA
 
 _PIECE = 5_000  # images in memory at a time, besides one unpickled batch
@@ -72,7 +72,7 @@ PUBLISHED = {
 
 
 def write(
-    settings: DatasetSettings, image_size: int, writer: StoreWriter, published: Published | None = None
+    settings: Cifar, image_size: int, writer: StoreWriter, published: Published | None = None
 ) -> Written:
     """Write the images in the archive's order, resized bilinearly where `image_size` is not 32.
 
@@ -97,12 +97,11 @@ def write(
     return Written(classes)
 
 
-def fetch(settings: DatasetSettings, published: Published) -> Path:
+def fetch(settings: Cifar, published: Published) -> Path:
     """Return the path of the archive, fetched where it is not there. Raises UserError where that fails."""
     path = (
         Path(settings.archive).expanduser() if settings.archive else DATA / "downloads" / published.file_name
     )
-    assert settings.download_timeout is not None
     Download(
         url=settings.mirror or published.url,
         checksum=Checksum("md5", published.md5),

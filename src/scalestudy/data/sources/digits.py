@@ -9,18 +9,16 @@ from scalestudy.data.pixels import resize_all
 from scalestudy.data.sources import Written, check_num_classes
 from scalestudy.data.store import StoreWriter
 from scalestudy.data.subsets import split_off_test
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import Digits
 
 
-def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Written:
+def write(settings: Digits, image_size: int, writer: StoreWriter) -> Written:
     """Write the digits, enlarged bilinearly; the split is stratified, by `split_seed`."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     classes = [str(name) for name in digits.target_names]
     check_num_classes(classes, settings.num_classes)
-    assert settings.test_fraction is not None
-    assert settings.split_seed is not None
     labels = digits.target.astype(np.int64)
     train, test = split_off_test(labels, settings.test_fraction, settings.split_seed)
 

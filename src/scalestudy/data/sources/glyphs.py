@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scalestudy.data.progress import progress
 from scalestudy.data.sources import Written, check_num_classes
 from scalestudy.data.store import SPLITS, Images, StoreWriter
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import Glyphs
 
 # Upper and lower case are one class: c, k, s, v and others look alike in both. What no reader can tell apart
 # is left out: the letter O (zero), upper I and lower l (one, and each other).
@@ -33,16 +33,14 @@ _PIECE = 500  # images drawn at a time
 _OVERSAMPLING = 2
 
 
-def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Written:
+def write(settings: Glyphs, image_size: int, writer: StoreWriter) -> Written:
     """Draw `train_images` and `test_images` glyphs, the classes in turn; equal seeds draw equal images."""
     check_num_classes(CLASSES, settings.num_classes)
-    assert settings.train_images is not None
-    assert settings.test_images is not None
     fonts = text_fonts()
     counts = {"train": settings.train_images, "test": settings.test_images}
     with progress("drawing glyphs", sum(counts.values())) as advance:
         for stream, split in enumerate(SPLITS):
-            random = np.random.Generator(np.random.PCG64([settings.split_seed or 0, stream]))
+            random = np.random.Generator(np.random.PCG64([settings.split_seed, stream]))
             for start in range(0, counts[split], _PIECE):
                 size = min(_PIECE, counts[split] - start)
                 labels = np.arange(start, start + size, dtype=np.int64) % len(CLASSES)

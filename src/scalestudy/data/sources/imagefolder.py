@@ -23,7 +23,7 @@ from scalestudy.data.sources import Written, check_num_classes
 from scalestudy.data.store import SPLITS, Split, StoreWriter
 from scalestudy.data.subsets import split_off_test
 from scalestudy.errors import UserError
-from scalestudy.study.dataset import DatasetSettings
+from scalestudy.study.dataset import ImageFolder
 
 _PIECE_BYTES = 4_000_000
 _PIECE_FILES = 256
@@ -41,7 +41,7 @@ class _Dataset:
     notes: list[str]
 
 
-def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Written:
+def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Written:
     """Decode every image once and write it: the largest central square, resized bilinearly.
 
     Raises UserError for a folder without the layout above, classes that do not fit, and (unless `bad_files`
@@ -54,7 +54,7 @@ def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Wr
     counts = " and ".join(f"{len(dataset.files[split]):,} {split}" for split in SPLITS)
     say(f"{shown(dataset.root)}: {counts} images in {len(names)} classes: {', '.join(names)}")
 
-    background = settings.background or "#ffffff"
+    background = settings.background
     red, green, blue = bytes.fromhex(background[1:])
     piece = max(1, min(_PIECE_FILES, _PIECE_BYTES // (image_size**2 * 3)))
     places = [(split, start) for split in SPLITS for start in range(0, len(dataset.files[split]), piece)]
@@ -98,7 +98,7 @@ def write(settings: DatasetSettings, image_size: int, writer: StoreWriter) -> Wr
     )
 
 
-def count_files(settings: DatasetSettings) -> tuple[int, int]:
+def count_files(settings: ImageFolder) -> tuple[int, int]:
     """Return how many training and test images the folder holds, by their names: no file is opened.
 
     Raises UserError as `write` does for a folder whose layout does not fit.
@@ -114,9 +114,8 @@ def class_order(names: Sequence[bytes]) -> list[bytes]:
     return sorted(names)
 
 
-def _find(settings: DatasetSettings) -> _Dataset:
+def _find(settings: ImageFolder) -> _Dataset:
     """Return what is to be read, checked as far as it can be without decoding."""
-    assert settings.folder is not None
     root = os.path.expanduser(settings.folder.encode())
     try:
         test_folder = find_test_folder(root)
@@ -153,8 +152,6 @@ def _find(settings: DatasetSettings) -> _Dataset:
     if test_folder:
         test_files, test_labels = _labelled(classes, test)
     else:
-        assert settings.test_fraction is not None
-        assert settings.split_seed is not None
         kept, off = split_off_test(labels, settings.test_fraction, settings.split_seed)
         test_files, test_labels = [files[index] for index in off], labels[off]
         files, labels = [files[index] for index in kept], labels[kept]
@@ -175,7 +172,7 @@ def _labelled(classes: Sequence[bytes], found: Found) -> tuple[list[bytes], NDAr
     return [file for files in of_class for file in files], labels
 
 
-def _check_empty(settings: DatasetSettings, names: Sequence[str], counts: Sequence[int]) -> list[str]:
+def _check_empty(settings: ImageFolder, names: Sequence[str], counts: Sequence[int]) -> list[str]:
     """Return a note on classes without training images; raise UserError unless `empty_classes` is `allow`."""
     empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if not empty:
@@ -189,7 +186,7 @@ def _check_empty(settings: DatasetSettings, names: Sequence[str], counts: Sequen
 
 
 def _check_counts(
-    settings: DatasetSettings, names: Sequence[str], labels: dict[Split, NDArray[np.int64]]
+    settings: ImageFolder, names: Sequence[str], labels: dict[Split, NDArray[np.int64]]
 ) -> list[str]:
     """Return notes on classes without images, now that bad files are known; raise as `_check_empty`."""
     counts = {split: np.bincount(labels[split], minlength=len(names)).tolist() for split in SPLITS}

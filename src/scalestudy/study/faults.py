@@ -1,0 +1,110 @@
+"""What pydantic finds wrong, in the words that a person reads: one line per fault."""
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from scalestudy.study.models import nearest
+
+
+def describe(error: ValidationError, declared: Any) -> list[str]:
+    """Return one line per fault: the key, the value, and what is allowed. `declared`: what was validated (a type)."""
+    return [_describe(fault, declared) for fault in error.errors(include_url=False)]
+
+
+def _describe(fault: Any, declared: Any) -> str:
+    where, at = _locate(declared, fault["loc"])
+    prefix = f"{where}: " if where else ""
+    value = fault["input"]
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        _, parent = _locate(declared, fault["loc"][:-1])
+        return prefix + _unknown_key(str(fault["loc"][-1]), parent)
+    if kind == "missing":
+        what = f": {at.description}" if isinstance(at, FieldInfo) and at.description else ""
+        return f"{prefix}this key is needed{what}"
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = fault["ctx"]["expected" if kind == "literal_error" else "expected_tags"]
+        given = value if kind == "literal_error" else fault["ctx"]["tag"]
+        choices = [word.strip("' ") for word in expected.replace(" or ", ", ").split(", ")]
+        if kind == "union_tag_invalid":
+            prefix = f"{where}.source: " if where else "source: "
+        return f"{prefix}{given!r} is not one of {', '.join(choices)}{nearest(str(given), choices)}"
+    if kind == "union_tag_not_found":
+        return f"{where}.source: this key is needed" if where else "source: this key is needed"
+    if kind in ("too_short", "string_too_short") and not value:
+        return f"{prefix}it is empty"
+    if kind == "value_error":
+        return f"{prefix}{fault['ctx']['error']}"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{prefix}{_plain(value)}: {message}"
+
+
+def _unknown_key(key: str, parent: Any) -> str:
+    """Return what is said of a key that `parent`, a model, does not have."""
+    models = [each for each in _options(parent) if _is_model(each)]
+    if len(models) != 1:
+        return "unknown key"
+    known = list(models[0].model_fields)
+    source = models[0].model_fields.get("source")
+    kind = " of its source" if source is not None and get_origin(source.annotation) is Literal else ""
+    return f"unknown key{nearest(key, known)}; the keys{kind} are {', '.join(known)}"
+
+
+def _plain(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _locate(declared: Any, loc: tuple[str | int, ...]) -> tuple[str, Any]:
+    """Return the key at `loc` below `declared` as a study's file has it, and what is declared there.
+
+    Pydantic's own location also holds positions in lists, and the tag of a member of a union.
+    """
+    shown, at = [], declared
+    for part in loc:
+        at, is_key = _step(at, part)
+        if is_key:
+            shown.append(str(part))
+    return ".".join(shown), at
+
+
+def _step(declared: Any, part: str | int) -> tuple[Any, bool]:
+    """Return what is declared at `part` of `declared` (None: nothing is), and whether `part` is a key of the file."""
+    options = _options(declared)
+    models = [each for each in options if _is_model(each)]
+    if len(models) > 1:  # told apart by a tag
+        return next((each for each in models if _has_tag(each, part)), None), False
+    for each in options:
+        if _is_model(each):
+            return each.model_fields.get(part), isinstance(part, str)
+        if get_origin(each) is dict:
+            return get_args(each)[1], True
+        if get_origin(each) is tuple:
+            return get_args(each)[0], False
+    return None, isinstance(part, str)
+
+
+def _options(declared: Any) -> list[Any]:
+    """Return the types that `declared`, a type or a field, may have: unions and annotations taken apart."""
+    if isinstance(declared, FieldInfo):
+        return _options(declared.annotation)
+    origin = get_origin(declared)
+    if origin is Annotated:
+        return _options(get_args(declared)[0])
+    if origin in (Union, UnionType):
+        return [each for inner in get_args(declared) for each in _options(inner)]
+    return [] if declared in (None, NoneType) else [declared]
+
+
+def _is_model(declared: Any) -> bool:
+    return isinstance(declared, type) and issubclass(declared, BaseModel)
+
+
+def _has_tag(model: type[BaseModel], tag: object) -> bool:
+    return any(
+        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
+        for field in model.model_fields.values()
+    )
