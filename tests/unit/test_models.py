@@ -1,14 +1,10 @@
-"""Models, their heads and their weights; the table of models against the installed torchvision.
-
-`python tests/unit/test_models.py` writes the table anew from the installed torchvision (then `ruff format`).
-"""
+"""Models, their heads and their weights; the table of models against the installed torchvision."""
 
 import copy
 import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,45 +12,16 @@ import torchvision
 from torch import nn
 
 from scalestudy.errors import UserError
-from scalestudy.study import model_table
-from scalestudy.study.model_table import MODELS, WEIGHTS_HOST, ModelEntry
-from scalestudy.study.models import check_model, check_weights, family_of, known_models, weights_of
+from scalestudy.study.models import (
+    MODELS_FILE,
+    WEIGHTS_HOST,
+    check_model,
+    check_weights,
+    known_models,
+    model_of,
+)
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
-
-# For these families torchvision declares the size of training, or one pixel too many; smaller images work.
-SMALLEST = {"swin_transformer": 4, "efficientnet": 1, "vision_transformer": 1, "maxvit": 1}
-
-
-def table_from_torchvision() -> dict[str, ModelEntry]:
-    """Return the table as the installed torchvision would have it."""
-    table = {}
-    for name in sorted(torchvision.models.list_models(module=torchvision.models)):
-        family = torchvision.models.get_model_builder(name).__module__.rpartition(".")[2]
-        multiple = 1
-        if family == "vision_transformer":
-            multiple = int(name.rpartition("_")[2])  # the patch size: vit_b_16
-        elif family == "maxvit":
-            multiple = 224  # five halvings, then partitions of 7x7
-        weights = {}
-        for entry in torchvision.models.get_model_weights(name):
-            if entry.name == "IMAGENET1K_FEATURES":  # its classifier layers are NaN
-                continue
-            assert entry.url.startswith(WEIGHTS_HOST), entry.url
-            declared = entry.meta["min_size"][0]
-            weights[entry.name] = (entry.url.removeprefix(WEIGHTS_HOST), declared if multiple > 1 else None)
-        table[name] = ModelEntry(family, SMALLEST.get(family, declared), multiple, weights)
-    return table
-
-
-def write_table() -> None:
-    """Rewrite the table's rows in `model_table.py`."""
-    path = Path(model_table.__file__)
-    marker = "MODELS: dict[str, ModelEntry] = {\n"
-    head = path.read_text().partition(marker)[0]
-    rows = [
-        f"    {name!r}: ModelEntry{tuple(entry)!r},\n" for name, entry in table_from_torchvision().items()
-    ]
-    path.write_text(head + marker + "".join(rows) + "}\n")
+from scalestudy.training.models_csv import as_csv, installed_models
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +30,10 @@ def one_thread() -> None:
 
 
 def test_the_table_of_models_is_what_the_installed_torchvision_has() -> None:
-    installed = table_from_torchvision()
-    drift = {name for name in MODELS.keys() | installed.keys() if MODELS.get(name) != installed.get(name)}
-    assert not drift, f"run `python {Path(__file__).name}` to write the table anew: {sorted(drift)}"
+    known, installed = known_models(), installed_models()
+    drift = {name for name in known.keys() | installed.keys() if known.get(name) != installed.get(name)}
+    assert not drift, f"run `python -m scalestudy.training.models_csv` to write it anew: {sorted(drift)}"
+    assert MODELS_FILE.read_text(encoding="utf-8") == as_csv(installed)
 
 
 HEADS = {
@@ -168,7 +136,7 @@ def test_the_cifar_stem_keeps_the_maps_large() -> None:
              "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_x_400mf", "alexnet", "convnext_tiny"],
 )  # fmt: skip
 def test_a_model_takes_images_of_its_smallest_size_and_none_below(name: str) -> None:
-    size = MODELS[name].min_image_size
+    size = model_of(name).min_image_size
     model = build_model(name, 10, seed=0, image_size=size).eval()
     with torch.inference_mode():
         assert model(torch.zeros(2, 3, size, size)).isfinite().all()
@@ -186,7 +154,7 @@ def test_an_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UserError, match=r"model 'resnet-18' is unknown \(did you mean 'resnet18'\?\)"):
         check_model("resnet-18", 32)
     with pytest.raises(UserError, match="did you mean 'resnet50'"):
-        family_of("ResNet50")
+        model_of("ResNet50")
 
 
 def test_the_cifar_stem_is_for_resnets_only() -> None:
@@ -208,11 +176,11 @@ def test_weights_that_a_model_does_not_have_are_refused_with_those_that_it_has()
 
 
 def test_published_files_carry_the_start_of_their_hash_and_every_model_has_one() -> None:
-    for model in known_models():
-        for weights in weights_of(model).values():
+    for model in known_models().values():
+        for weights in model.weights.values():
             assert weights.url.startswith(WEIGHTS_HOST)
             assert weights.file_name.endswith(f"-{weights.sha256_prefix}.pth")
-    assert weights_of("resnet18")["IMAGENET1K_V1"].file_name == "resnet18-f37072fd.pth"
+    assert model_of("resnet18").weights["IMAGENET1K_V1"].file_name == "resnet18-f37072fd.pth"
 
 
 def stock_weights(name: str) -> OrderedDict[str, torch.Tensor]:
@@ -283,7 +251,3 @@ def test_old_names_of_densenet_and_auxiliary_classifiers_are_understood() -> Non
     load_backbone(build_model("densenet121", 10, seed=0), old, "classifier")
     notes = load_backbone(build_model("googlenet", 10, seed=0), stock_weights("googlenet"), "fc")
     assert any("auxiliary classifiers left out" in note for note in notes)
-
-
-if __name__ == "__main__":
-    write_table()

@@ -1,18 +1,23 @@
 """What is known about torchvision's classification models without importing torch.
 
 A study is checked before any job runs, and the check must be instant: so the facts it needs (which models
-there are, which weights each has, which image sizes each accepts) are a table in the repository,
-`model_table.py`. A test compares it with the installed torchvision and names each drift.
+there are, which weights each has, which image sizes each accepts, what each costs) are a table in the repository,
+`models.csv`, written by `training/models_csv.py`. A test compares it with the installed torchvision and names each
+drift.
 """
 
+import csv
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from scalestudy.errors import UserError
-from scalestudy.study.model_table import MODELS, WEIGHTS_HOST
 
+MODELS_FILE = Path(__file__).with_name("models.csv")
+WEIGHTS_HOST = "https://download.pytorch.org/models/"
 _HASH = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
 
@@ -41,30 +46,44 @@ class PublishedWeights:
         return match[1]
 
 
-def known_models() -> list[str]:
-    """Return the names of all models that a study may name, sorted."""
-    return sorted(MODELS)
+@dataclass(frozen=True)
+class Model:
+    """One model.
+
+    family: `resnet` (ResNeXts and Wide ResNets too), `vgg`, and so on. min_image_size, image_size_multiple: the
+    image sizes (pixels, square) that it takes. parameters, gmacs: its size with 1,000 classes, and 10^9
+    multiply-adds for one image of `cost_image_size` pixels. weights: those published, by name, oldest first.
+    """
+
+    family: str
+    min_image_size: int
+    image_size_multiple: int
+    parameters: int
+    gmacs: float
+    cost_image_size: int
+    weights: Mapping[str, PublishedWeights]
 
 
-def family_of(model: str) -> str:
-    """Return a known model's family: `resnet` (ResNeXts and Wide ResNets too), `vgg`, and so on."""
-    _require_known(model)
-    return MODELS[model].family
+@cache
+def known_models() -> Mapping[str, Model]:
+    """Return all models that a study may name, by name, sorted."""
+    with MODELS_FILE.open(encoding="utf-8", newline="") as file:
+        return {row["model"]: _model(row) for row in csv.DictReader(file)}
 
 
-def weights_of(model: str) -> dict[str, PublishedWeights]:
-    """Return the weights that torchvision publishes for a known model, by name, oldest first."""
-    _require_known(model)
-    return {
-        name: PublishedWeights(name, WEIGHTS_HOST + file_name, image_size)
-        for name, (file_name, image_size) in MODELS[model].weights.items()
-    }
+def model_of(name: str) -> Model:
+    """Return a known model; UserError names the nearest where there is none of that name."""
+    models = known_models()
+    if name not in models:
+        raise UserError(
+            f"model '{name}' is unknown{nearest(name, models)}: any torchvision classification model will do"
+        )
+    return models[name]
 
 
 def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
     """Raise UserError where `name` is unknown or cannot take images of `image_size` pixels with `stem`."""
-    _require_known(name)
-    entry = MODELS[name]
+    entry = model_of(name)
     if stem not in ("imagenet", "cifar"):
         raise UserError(f"stem '{stem}' is unknown{nearest(stem, ['imagenet', 'cifar'])}")
     if stem == "cifar" and entry.family != "resnet":
@@ -75,7 +94,7 @@ def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
     if image_size < entry.min_image_size:
         raise UserError(
             f"model '{name}' needs images of at least {entry.min_image_size} pixels, and image_size is "
-            f"{image_size}: set image_size to {_least_valid_size(name)} or more, or take another model"
+            f"{image_size}: set image_size to {_least_valid_size(entry)} or more, or take another model"
         )
     if image_size % entry.image_size_multiple:
         multiple = entry.image_size_multiple
@@ -90,7 +109,7 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
 
     `image_size` None leaves the size unchecked.
     """
-    published = weights_of(model)
+    published = model_of(model).weights
     if weights not in published:
         names = ", ".join(published)
         raise UserError(
@@ -116,13 +135,24 @@ def nearest(name: str, options: Iterable[str]) -> str:
     return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""
 
 
-def _require_known(name: str) -> None:
-    if name not in MODELS:
-        raise UserError(
-            f"model '{name}' is unknown{nearest(name, MODELS)}: any torchvision classification model will do"
+def _least_valid_size(model: Model) -> int:
+    return -(-model.min_image_size // model.image_size_multiple) * model.image_size_multiple
+
+
+def _model(row: Mapping[str, str]) -> Model:
+    weights = {}
+    for text in row["weights"].split():
+        name, _, file = text.partition("=")
+        file_name, _, image_size = file.partition("@")
+        weights[name] = PublishedWeights(
+            name, WEIGHTS_HOST + file_name, int(image_size) if image_size else None
         )
-
-
-def _least_valid_size(name: str) -> int:
-    entry = MODELS[name]
-    return -(-entry.min_image_size // entry.image_size_multiple) * entry.image_size_multiple
+    return Model(
+        row["family"],
+        int(row["min_image_size"]),
+        int(row["image_size_multiple"]),
+        int(row["parameters"]),
+        float(row["gmacs"]),
+        int(row["cost_image_size"]),
+        weights,
+    )

@@ -9,7 +9,7 @@ from scalestudy.errors import UserError
 from scalestudy.study import names
 from scalestudy.study.config import Study, Weights
 from scalestudy.study.dataset import DatasetSettings
-from scalestudy.study.models import check_model, check_weights, weights_of
+from scalestudy.study.models import check_model, check_weights, model_of
 from scalestudy.study.settings import RunSettings
 
 
@@ -151,7 +151,7 @@ def _source(study: Study, settings: RunSettings) -> Source | None:
         return None
     weights = study.weights.get(settings.init)
     if weights is None:
-        published = weights_of(settings.model)[settings.init]
+        published = model_of(settings.model).weights[settings.init]
         return Source(name=published.file_name.removesuffix(".pth"), kind="download", url=published.url)
     if weights.upstream is not None:
         upstream = _upstream_run(study, settings, weights)

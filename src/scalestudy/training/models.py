@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scalestudy.errors import UserError
-from scalestudy.study.models import check_model, family_of
+from scalestudy.study.models import check_model, model_of
 
 # Trained beside the head and left out here: see `build_model`.
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
@@ -64,7 +64,7 @@ def build_model(
     check_model(name, image_size, stem)
     if not 0 <= dropout < 1:
         raise UserError(f"dropout is {dropout}: it must be at least 0 and less than 1")
-    family = family_of(name)
+    family = model_of(name).family
     options: dict[str, Any] = {}
     if family == "vision_transformer":
         options["image_size"] = image_size

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalestudy.study import paths
-from scalestudy.study.model_costs import COSTS
+from scalestudy.study.models import model_of
+from scalestudy.study.registries import OPTIMIZERS
 from scalestudy.study.runs import Run
 
 _BYTES_OF_A_RUN = 100_000  # metrics, run.json, log, and the predictions of a small test set
 _BYTES_OF_A_REPORT = 15_000_000  # pages with their pictures inside, figures, tables
 _CLASSES = 10  # where they are not known: saved probabilities have two bytes for each class
-_STATES = {"sgd": 2, "adam": 3, "adamw": 3}  # numbers for each parameter in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,14 @@ def _results(
         test = (sizes.get(run.dataset) or (0, 0))[1]
         total += _BYTES_OF_A_RUN + test * (2 * _CLASSES + 2)
         total += _model_bytes(run.settings.model) if save_weights else 0
-        checkpoints.append(_model_bytes(run.settings.model) * _STATES[run.settings.optimizer])
+        kept = OPTIMIZERS[run.settings.optimizer].copies - 1  # all but the gradients
+        checkpoints.append(_model_bytes(run.settings.model) * kept)
     # Twice: a checkpoint is written whole before it replaces the one before it.
     return total + 2 * sum(sorted(checkpoints, reverse=True)[:at_once])
 
 
 def _model_bytes(model: str) -> int:
-    return COSTS[model].parameters * 4
+    return model_of(model).parameters * 4
 
 
 def _existing(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from scalestudy.files import read_json, write_json
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
-from scalestudy.study.model_costs import COSTS
+from scalestudy.study.models import model_of
 from scalestudy.study.registries import OPTIMIZERS
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings
@@ -117,7 +117,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 def memory_mb(settings: RunSettings) -> int:
     """Return the memory that a run needs, in MiB: weights, gradients, optimizer state and activations of a batch."""
-    cost = COSTS[settings.model]
+    cost = model_of(settings.model)
     parameters = cost.parameters * 4 * OPTIMIZERS[settings.optimizer].copies / 2**20
     activations = _MB_PER_GMAC * _gmacs(settings) * settings.batch_size
     return round(_BASE_MB + parameters + activations)
@@ -130,11 +130,11 @@ def guessed_speed(settings: RunSettings) -> Speed:
 
 
 def _gmacs(settings: RunSettings) -> float:
-    cost = COSTS[settings.model]
+    cost = model_of(settings.model)
     stem = (
         16 if settings.stem == "cifar" else 1
     )  # no stride and no pooling at first: maps of four times the side
-    return cost.gmacs * (settings.image_size / cost.image_size) ** 2 * stem
+    return cost.gmacs * (settings.image_size / cost.cost_image_size) ** 2 * stem
 
 
 class Speeds:
