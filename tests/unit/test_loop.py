@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scalestudy.study.budget import step_boundaries
-from scalestudy.study.settings import RunSettings
+from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training import loop
 from scalestudy.training.examples import Examples, Normalize, Splits
 from scalestudy.training.models import build_model
@@ -32,7 +32,11 @@ SPLITS = Splits(examples(40), examples(10, seed=1), None, ("dark", "grey", "brig
 
 
 def run(
-    checkpoint: Path, settings: RunSettings, splits: Splits = SPLITS, stop_after: int | None = None
+    checkpoint: Path,
+    settings: RunSettings,
+    splits: Splits = SPLITS,
+    stop_after: int | None = None,
+    train_eval: TrainEval = "last",
 ) -> tuple[loop.Training, list[Row]]:
     """Train to the end, or until a signal comes after so many questions."""
     asked = 0
@@ -57,6 +61,7 @@ def run(
             progress,
             stop_asked,
             lambda row, left: None,
+            train_eval,
         )
     return training, training.rows
 
@@ -159,6 +164,16 @@ def test_a_learnable_problem_is_learnt(tmp_path: Path) -> None:
 def test_the_training_subset_is_measured_in_evaluation_mode_after_the_last_epoch_only(tmp_path: Path) -> None:
     _, rows = run(tmp_path / "a.pt", SETTINGS)
     assert ["train_eval_accuracy" in row for row in rows] == [False] * (len(rows) - 1) + [True]
+
+
+def test_the_training_subset_is_measured_after_every_epoch_on_request_and_no_other_number_changes(
+    tmp_path: Path,
+) -> None:
+    _, rows = run(tmp_path / "a.pt", SETTINGS)
+    _, measured = run(tmp_path / "b.pt", SETTINGS, train_eval="every")
+    assert ["train_eval_accuracy" in row for row in measured] == [True] * len(rows)
+    for row, more in zip(timeless(rows), timeless(measured), strict=True):
+        assert {key: more[key] for key in row} == row
 
 
 def test_running_numbers_are_means_over_the_images_of_the_epoch_before_each_step(tmp_path: Path) -> None:

@@ -104,7 +104,10 @@ def plan(
         run.weights.name: run.weights.upstream for run in runs if run.weights and run.weights.upstream
     }
     jobs = [*upstreams.values(), *runs]
-    speeds = Speeds.of_machine().with_finished(run_folder(loaded.name, run.name) for run in runs)
+    train_eval = loaded.compute.train_eval
+    speeds = Speeds.of_machine().with_finished(
+        (run_folder(loaded.name, run.name) for run in runs), train_eval
+    )
     unknown = {speed_key(run.settings): run.settings for run in jobs if speeds.find(run.settings) is None}
     if unknown and calibrate:
         from scalestudy.training.calibration import measure_speeds
@@ -119,7 +122,7 @@ def plan(
         except UserError as error:
             sizes[dataset] = None
             unsized.append(str(error))
-    estimates = [estimate(run, speeds, sizes[run.dataset]) for run in jobs]
+    estimates = [estimate(run, speeds, sizes[run.dataset], train_eval) for run in jobs]
 
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
     for column in table.columns[1:]:

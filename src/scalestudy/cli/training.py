@@ -14,7 +14,7 @@ from scalestudy.study import names, paths
 from scalestudy.study.dataset import parse_dataset, sources_by_name
 from scalestudy.study.faults import describe
 from scalestudy.study.runs import check_settings
-from scalestudy.study.settings import RunSettings
+from scalestudy.study.settings import RunSettings, TrainEval
 
 Data = Annotated[
     str,
@@ -32,10 +32,6 @@ Precision = Annotated[
     Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-TrainEval = Annotated[
-    Literal["last", "every"],
-    typer.Option(help="After which epochs the training subset is measured in evaluation mode."),
-]
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 
@@ -88,7 +84,10 @@ def train(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
-    train_eval: TrainEval = "last",
+    train_eval: Annotated[
+        TrainEval,
+        typer.Option(help="After which epochs the training subset is measured in evaluation mode."),
+    ] = "last",
     save_weights: Annotated[bool, typer.Option("--save-weights", help="Keep the final weights.")] = False,
 ) -> None:
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
@@ -129,7 +128,6 @@ def pretrain(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
-    train_eval: TrainEval = "last",
 ) -> None:
     """Train initial weights for other runs: the upstream stage of a study."""
     from scalestudy.files import read_json, sha256_file, write_json
@@ -147,7 +145,6 @@ def pretrain(
         threads=threads,
         jobs_per_gpu=jobs_per_gpu,
         save_weights=True,
-        train_eval=train_eval,
     )
     record = read_json(output / "run.json")
     if record["status"] != "complete":

@@ -25,7 +25,7 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.faults import describe
 from scalestudy.study.models import nearest
 from scalestudy.study.parse import parse_boolean, parse_number
-from scalestudy.study.settings import Integer, RunSettings
+from scalestudy.study.settings import Integer, RunSettings, TrainEval
 
 CONFIG_FOLDER = Path("config")
 DEFAULT_STUDY = "quickstart"
@@ -194,7 +194,7 @@ class Compute(_Strict):
     )
     threads: Integer = Field(1, ge=1, description="CPU threads of one training job (rule threads).")
     jobs_per_gpu: Integer = Field(1, ge=1, description="Training jobs that share one GPU.")
-    train_eval: Literal["last", "every"] = Field(
+    train_eval: TrainEval = Field(
         "last",
         description="After which epochs the training subset is measured in evaluation mode, as the test set is.",
     )

@@ -28,6 +28,9 @@ Share = Annotated[
     Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _schema("number")
 ]
 
+TrainEval = Literal["last", "every"]
+"""After which epochs the training subset is measured in evaluation mode. It changes no other number of a run."""
+
 
 class RunSettings(BaseModel):
     """Everything about one training run that may change its result, except data and weights themselves.

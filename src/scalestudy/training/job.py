@@ -31,7 +31,7 @@ from scalestudy.files import atomic_path, read_json, sha256_file, write_json
 from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import RUN_FILES, checkpoint_file
-from scalestudy.study.settings import RunSettings
+from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training.checkpoint import Fingerprint, save_tensors
 from scalestudy.training.device import (
     choose_device,
@@ -42,7 +42,7 @@ from scalestudy.training.device import (
 )
 from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
-from scalestudy.training.loop import DivergedError, TerminatedError, TrainEval, Training, fit
+from scalestudy.training.loop import DivergedError, TerminatedError, Training, fit
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features, load_backbone
 from scalestudy.training.precision import choose_precision

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scalestudy.study.budget import step_boundaries
-from scalestudy.study.settings import RunSettings
+from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training.augmentation import augment
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
@@ -34,7 +34,6 @@ SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if th
 EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 )
-TrainEval = Literal["last", "every"]
 GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
 
 

@@ -26,6 +26,8 @@ def train_command(study: Study, run: Run) -> str:
         arguments += ["--weights", paths.weights_file(run.weights.name)]
     if study.save_weights:
         arguments.append("--save-weights")
+    if study.compute.train_eval != "last":  # left out at its default: a study's older runs stay finished
+        arguments += ["--train-eval", study.compute.train_eval]
     return _join(arguments)
 
 
@@ -78,9 +80,7 @@ def format_value(value: Any) -> str:
 
 def _data_flags(study: Study, run: Run) -> list[Any]:
     data = paths.dataset_folder(run.dataset)
-    flags = ["--data", data, "--normalization", run.normalization, "--precision", study.compute.precision]
-    # Left out at its default, so that a study's older runs stay finished.
-    return flags if study.compute.train_eval == "last" else [*flags, "--train-eval", study.compute.train_eval]
+    return ["--data", data, "--normalization", run.normalization, "--precision", study.compute.precision]
 
 
 def _flag(key: str) -> str:

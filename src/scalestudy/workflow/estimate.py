@@ -21,13 +21,14 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import model_of
 from scalestudy.study.registries import OPTIMIZERS
 from scalestudy.study.runs import Run
-from scalestudy.study.settings import RunSettings
+from scalestudy.study.settings import RunSettings, TrainEval
 
 # A processor core in plain float32, in 10^9 multiply-adds per second, backward pass included; rather low.
 _GUESSED_GMACS_PER_SECOND = 30.0
 _START_SECONDS = 4.0  # imports, model, data
 _MB_PER_GMAC = 25.0  # activations kept for the backward pass, float32; measured on ResNets
 _BASE_MB = 700.0  # torch and its libraries
+_USUAL_SIZES = (50_000, 10_000)  # training and test images, where only the order of the runs matters
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,13 @@ def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
     raise UserError(f"{dataset} is not prepared yet")
 
 
-def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estimate:
-    """Return what `run` will take, with `sizes` the dataset's training and test images where they are known."""
+def estimate(
+    run: Run, speeds: "Speeds", sizes: tuple[int, int] | None, train_eval: TrainEval = "last"
+) -> Estimate:
+    """Return what `run` will take, with `sizes` the dataset's training and test images where they are known.
+
+    `train_eval`: after which epochs the training subset is measured, too.
+    """
     settings = run.settings
     memory = memory_mb(settings)
     if sizes is None:
@@ -97,9 +103,36 @@ def estimate(run: Run, speeds: "Speeds", sizes: tuple[int, int] | None) -> Estim
     seen = images_seen(settings, images)
     measured = speeds.find(settings)
     speed = measured or guessed_speed(settings)
-    evaluated = settings.epochs * (images + test + held_out)
+    evaluated = _images_measured(settings, images, test + held_out, train_eval)
     seconds = _START_SECONDS + seen / speed.train + evaluated / speed.evaluate
     return Estimate(images, steps, seen, seconds, memory, measured is not None)
+
+
+def relative_costs(
+    runs: Mapping[str, Run],
+    speeds: "Speeds",
+    sizes: Mapping[str, tuple[int, int] | None],
+    train_eval: TrainEval = "last",
+) -> dict[str, float]:
+    """Return what each run takes in comparison with the others, by the runs' names: to start the longest first.
+
+    Seconds where all kinds of run were measured and all sizes are known. Otherwise no more than an order: a
+    measured model beside a guessed one could seem the slower of the two, so then all are guessed; and a dataset
+    whose size nobody knows yet is taken to be as large as CIFAR-10.
+    """
+    if any(speeds.find(run.settings) is None for run in runs.values()):
+        speeds = Speeds({})
+    costs = {}
+    for name, run in runs.items():
+        cost = estimate(run, speeds, sizes[run.dataset] or _USUAL_SIZES, train_eval).seconds
+        assert cost is not None
+        costs[name] = cost
+    return costs
+
+
+def _images_measured(settings: RunSettings, images: int, others: int, train_eval: TrainEval) -> int:
+    """Return how many images are read in evaluation mode: `others` after each epoch, the subset as told."""
+    return settings.epochs * others + images * (settings.epochs if train_eval == "every" else 1)
 
 
 def _nearest(value: Fraction) -> int:
@@ -162,7 +195,7 @@ class Speeds:
             speeds_file(), {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())}
         )
 
-    def with_finished(self, folders: Iterable[Path]) -> "Speeds":
+    def with_finished(self, folders: Iterable[Path], train_eval: TrainEval = "last") -> "Speeds":
         """Return these speeds with those of finished runs in their place (the median of each kind)."""
         found: dict[str, list[Speed]] = {}
         for folder in folders:
@@ -173,7 +206,9 @@ class Speeds:
                 settings = RunSettings.model_validate(
                     {key: value for key, value in record["settings"].items() if key != "dataset"}
                 )
-                measured = settings.epochs * (record["subset"]["images"] + record["test_images"])
+                images, test = record["subset"]["images"], record["test_images"]
+                held_out = _nearest(settings.validation * record["dataset"]["train_images"])
+                measured = _images_measured(settings, images, test + held_out, train_eval)
                 evaluation = max(record["total_seconds"] - record["train_seconds"] - 1, 0.1)
                 speed = Speed(record["images_seen"] / record["train_seconds"], measured / evaluation)
             except (OSError, ValueError, KeyError, ZeroDivisionError):

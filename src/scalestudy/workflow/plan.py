@@ -12,9 +12,9 @@ from typing import Any
 
 from scalestudy.study import paths
 from scalestudy.study.config import DEFAULT_STUDY, find_study, load_study
-from scalestudy.study.runs import plan_runs
+from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow import commands
-from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate
+from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate, relative_costs
 from scalestudy.workflow.forecast import Forecast
 from scalestudy.workflow.study_record import study_record
 
@@ -130,7 +130,7 @@ class Plan:
     def estimate(self, name: str) -> Estimate:
         """Return what a run, or an upstream stage, will take."""
         run = self.runs.get(name) or self.upstreams[name]
-        return estimate(run, self.speeds, self._sizes[run.dataset])
+        return estimate(run, self.speeds, self._sizes[run.dataset], self.study.compute.train_eval)
 
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
@@ -139,8 +139,26 @@ class Plan:
         Forecast(seconds, workers, all(each.measured for each in estimates.values())).write(self.name)
 
     def priority(self, name: str) -> int:
-        """Return a job's priority, its estimated seconds: the longest start first, and no core idles at the end."""
-        return max(1, round(self.estimate(name).seconds or 0))
+        """Return a job's priority: what it takes, and then the longest job that waits for it.
+
+        The longest start first, and no core idles at the end (Graham 1969, critical path included).
+        """
+        after = (self._costs[run.name] for run in self._waiting.get(name, ()))
+        return max(1, round(self._costs[name] + max(after, default=0.0)))
+
+    @cached_property
+    def _costs(self) -> dict[str, float]:
+        jobs = {**self.runs, **self.upstreams}
+        return relative_costs(jobs, self.speeds, self._sizes, self.study.compute.train_eval)
+
+    @cached_property
+    def _waiting(self) -> dict[str, list[Run]]:
+        """The runs that wait for each upstream stage."""
+        waiting: dict[str, list[Run]] = {}
+        for run in self.runs.values():
+            if run.weights and run.weights.upstream:
+                waiting.setdefault(run.weights.name, []).append(run)
+        return waiting
 
     def memory_mb(self, name: str, attempt: int) -> int:
         """Return the memory to ask a scheduler for, in MiB: the estimate, a quarter more, half more each retry."""
