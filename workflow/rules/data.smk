@@ -45,7 +45,10 @@ rule pretrain:
         "weights/logs/{weights}.log",
     wildcard_constraints:
         weights=one_of(PLAN.upstreams),
-    priority: (lambda wildcards: PLAN.priority(wildcards.weights)) if JOBS_HAVE_PRIORITIES else 1_000_000
+    priority:
+        (lambda wildcards: PLAN.priority(wildcards.weights))
+        if JOBS_HAVE_PRIORITIES
+        else 1_000_000
     threads: PLAN.threads
     resources:
         gpu=0,
