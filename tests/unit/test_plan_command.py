@@ -1,17 +1,14 @@
 """`scalestudy plan`, as it is typed before anything is prepared: images, time, disk space, or that they are unknown."""
 
-import os
 import re
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 
+import commands
 import pytest
 from image_folders import fill
 
 from scalestudy.cli import one_config_each
-from scalestudy.cli import study as commands
 from scalestudy.data.prepare import prepare_dataset
 from scalestudy.files import write_json
 from scalestudy.study import paths
@@ -37,15 +34,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def scalestudy(*arguments: str, code: int = 0) -> str:
     """Return what the command prints on both streams; it must end with this exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "scalestudy", *arguments],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "COLUMNS": "160"},
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
+    done = commands.scalestudy(*arguments)
+    assert done.code == code, done.said
+    return done.said
 
 
 def runs() -> list[Run]:
@@ -139,13 +130,12 @@ def test_two_studies_in_one_line_are_refused(project: Path) -> None:
 
 
 def test_a_disk_that_is_too_small_is_named_before_anything_is_written(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(project / "pictures", cat=10, dog=10)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage(10**9, 9 * 10**8, 10**8))
-    commands.plan("mine", calibrate=False)
-    shown = capsys.readouterr().out
+    shown = scalestudy("plan", "mine", "--no-calibrate")
     assert re.search(
         r"disk space: up to \d+ MB \(data/ 1 MB, results/ \d+ MB, report/ 15 MB\); 100 MB free", shown
     )

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -117,9 +117,9 @@ class Download:
             with (
                 urllib.request.urlopen(request, timeout=silence) as response,
                 target.open("wb") as file,
-                progress(self.path.name, response.length, size=True) as advance,
+                progress(self.path.name, length := _promised(response), size=True) as advance,
             ):
-                promised, came = response.length, 0
+                promised, came = length, 0
                 # read1 returns what one receive brought; read would wait for a full block from a slow host.
                 while block := response.read1(1 << 18):
                     if time.monotonic() > deadline:
@@ -139,6 +139,12 @@ class Download:
         except (OSError, http.client.HTTPException) as error:
             raise _FetchError(str(error) or type(error).__name__) from None
         return digest.hexdigest()
+
+
+def _promised(response: Any) -> int | None:
+    """Return how many bytes the host says will come (of a file:// URL: its size); None where it says nothing."""
+    length = response.headers.get("Content-Length")
+    return int(length) if length is not None and length.isdigit() else None
 
 
 class _FetchError(Exception):

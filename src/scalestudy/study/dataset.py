@@ -129,19 +129,27 @@ class Glyphs(SourceSettings):
 
 
 class Cifar(SourceSettings):
-    """The published archive of CIFAR-10 or CIFAR-100 (Krizhevsky, 2009)."""
+    """The published archive of CIFAR-10 or CIFAR-100 (Krizhevsky, 2009), or one's own in its format."""
 
     module = "cifar"
     no_part_of_the_content = ("mirror", "archive", "download_timeout")
 
     source: Literal["cifar10", "cifar100"]
     mirror: str | None = Field(
-        None, description="URL of the archive at another host; it must have the published MD5."
+        None,
+        description="URL of the archive at another host (http, https, or file:///path); it must have the published "
+        "MD5, or the one that `md5` says.",
     )
     archive: PathText | None = Field(
         None,
         description="Path of the archive, read in place where it is there and fetched to where it is not; "
-        "data/downloads/<published file name> where left out.",
+        "a file in data/downloads where left out.",
+    )
+    md5: str | None = Field(
+        None,
+        description="MD5 (32 hex digits) of an archive of one's own, such as a class's subset in the published "
+        "format: a tar file with data_batch_1 and so on (train for CIFAR-100), test_batch (test) and batches.meta "
+        "(meta). Needs `archive` or `mirror`. The published MD5 where left out.",
     )
     download_timeout: Number = Field(
         600.0, gt=0, description="Longest time for fetching the archive, in seconds."
@@ -150,20 +158,37 @@ class Cifar(SourceSettings):
     @field_validator("mirror")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://\S+", value):
-            raise ValueError(f"{value!r} is not a URL that starts with http:// or https://")
+        if value is not None and not re.fullmatch(r"(https?://|file:///)\S+", value):
+            raise ValueError(f"{value!r} is not a URL that starts with http://, https:// or file:///")
         return value
 
-    def default_title(self) -> str:
-        return {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}[self.source]
+    @field_validator("md5")
+    @classmethod
+    def _is_md5(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9a-fA-F]{32}", value):
+            raise ValueError(f"{value!r} is not an MD5 of 32 hex digits; `md5sum FILE` prints it")
+        return None if value is None else value.lower()
 
-    def known_sizes(self) -> tuple[int, int]:
-        return 50_000, 10_000
+    @model_validator(mode="after")
+    def _own_archive_is_somewhere(self) -> "Cifar":
+        if self.md5 is not None and self.archive is None and self.mirror is None:
+            raise ValueError(
+                "md5 says that the archive is one's own: say where it is with `archive` or `mirror`"
+            )
+        return self
+
+    def default_title(self) -> str:
+        title = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}[self.source]
+        return title if self.md5 is None else f"{title} (an archive of one's own)"
+
+    def known_sizes(self) -> tuple[int, int] | None:
+        return (50_000, 10_000) if self.md5 is None else None
 
     def extra_bytes(self) -> int:
-        size = {"cifar10": 170_498_071, "cifar100": 169_001_437}[self.source]
-        given = self.archive is not None and Path(self.archive).expanduser().is_file()
-        return size if given else 2 * size
+        given = Path(self.archive).expanduser() if self.archive is not None else None
+        if given is not None and given.is_file():
+            return given.stat().st_size  # unpacked while it is read
+        return 2 * {"cifar10": 170_498_071, "cifar100": 169_001_437}[self.source]
 
 
 class ImageFolder(SourceSettings):
