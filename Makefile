@@ -15,7 +15,7 @@ report: $(READY)
 	@echo "The report is ready: report/quickstart/report.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -50,7 +50,6 @@ def workplace(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Workpla
     more = {
         "PYTHONPATH": f"{root / 'project' / 'src'}:{packages.parent}",
         "SCALESTUDY_CACHE": str(root / "cache"),
-        "XDG_CACHE_HOME": str(root / "cache"),
     }
     return Workplace(root / "project", {**slurm.environ, **more})
 

@@ -23,7 +23,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         **os.environ,
         "PYTHONPATH": str(root / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "XDG_CACHE_HOME": str(root / "cache"),
     }
     environment.pop("SNAKEMAKE_PROFILE", None)
     return Project(root, environment)
