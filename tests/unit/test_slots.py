@@ -133,6 +133,56 @@ def test_two_steps_of_one_slurm_job_may_both_call_their_own_device_zero(start: S
     assert line_from(start(devices="0", SLURM_STEP_GPUS="3", **step)).startswith("waiting")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "gpus"),
+    [
+        ("0,1", "1,0", "0,1"),  # the same two in another order
+        ("0,1", "0", "0,1"),  # and only one of them
+        ("0,1", "1,0", "4,5"),  # counted from 0 inside the allocation
+        ("4,5", "5,4", "4,5"),  # by the node's own numbers
+        ("1,2", "2", "1,2"),
+    ],
+)
+def test_a_permuted_or_partial_list_in_one_slurm_allocation_shares_no_device(
+    start: Start, first: str, second: str, gpus: str
+) -> None:
+    allocation = {"SLURM_JOB_ID": "11", "SLURM_JOB_GPUS": gpus}
+    taken = [line_from(start(devices=devices, seconds=60, **allocation)) for devices in (first, first)]
+    assert sorted(line.split()[1] for line in taken) == first.split(",")
+    late = start(devices=second, **allocation)
+    assert line_from(late).startswith("waiting for ")
+
+
+@pytest.mark.parametrize("devices", ["1,0", "0"])
+def test_beside_a_job_with_all_gpus_one_with_a_permuted_or_partial_list_gets_the_free_one(
+    start: Start, devices: str
+) -> None:
+    allocation = {"SLURM_JOB_ID": "11", "SLURM_JOB_GPUS": "2,3", "GPU_DEVICE_ORDINAL": "0,1"}
+    assert line_from(start(devices="0,1", seconds=60, **allocation)).startswith("got 0")
+    assert line_from(start(devices=devices, seconds=60, **allocation)).startswith(
+        "got 1" if devices == "1,0" else "waiting for the only GPU slot; in use: device 0"
+    )
+
+
+def test_slurm_s_first_list_decides_where_numbers_could_mean_both(start: Start) -> None:
+    # GPU 1 of the node is number 0 of the allocation; number 1 of the allocation is GPU 2.
+    job = {"SLURM_JOB_ID": "11", "SLURM_JOB_GPUS": "1,2", "GPU_DEVICE_ORDINAL": "0,1"}
+    assert line_from(start(devices="1", seconds=60, **job)).startswith("got 1")
+    step = {**job, "SLURM_STEP_GPUS": "2", "GPU_DEVICE_ORDINAL": "0"}
+    assert line_from(start(devices="0", **step)).startswith("waiting for the only GPU slot")
+
+
+def test_a_uuid_and_a_number_in_one_slurm_allocation_are_one_slot(start: Start, tmp_path: Path) -> None:
+    allocation = {
+        "PATH": f"{fake_nvidia_smi(tmp_path)}:{os.environ['PATH']}",
+        "SLURM_JOB_ID": "11",
+        "SLURM_JOB_GPUS": "6,7",
+    }
+    assert line_from(start(devices="1,0", seconds=60, **allocation)).startswith("got 1")
+    assert line_from(start(devices="GPU-bbbb", **allocation)).startswith("waiting")
+    assert line_from(start(devices="GPU-aaaa-1", seconds=60, **allocation)).startswith("got GPU-aaaa-1")
+
+
 def test_a_slurm_job_without_gpus_of_its_own_shares_the_devices_with_other_jobs(start: Start) -> None:
     assert line_from(start(devices="0", seconds=60, SLURM_JOB_ID="11")).startswith("got 0")
     assert line_from(start(devices="0", SLURM_JOB_ID="12")).startswith("waiting")

@@ -15,6 +15,8 @@ from scalestudy.training.slots import acquire_slot, visible_devices
 # CUDA reads CUDA_VISIBLE_DEVICES once, as it starts, and torch's usual check whether there is a GPU starts it: a slot
 # chosen after that would be ignored, and every job would use the first GPU. NVML answers without starting CUDA.
 os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+# A number means the same card to CUDA, to `nvidia-smi` and to Slurm; CUDA alone would count the fastest one first.
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 @contextmanager

@@ -4,11 +4,14 @@ A Snakemake `gpu` resource counts jobs but does not say which device each one us
 the command line it is ignored. So the training processes agree among themselves: each takes the lock file of
 one slot of one device and keeps it until it ends. The kernel drops it with its process, kill -9 included.
 
-Identity of a device across processes (two jobs may each call a different GPU "0"):
+A slot belongs to the physical device, never to a place in a list: two jobs may each call a different GPU "0", and
+two lists may name the same GPUs in another order, or only some of them. The device is known by
 
-- where Slurm assigned the GPUs, it already keeps other jobs away, so the lock belongs to the Slurm job: only
-  processes inside the same allocation share it;
-- elsewhere it is the UUID that `nvidia-smi` gives, and the name as given where there is no `nvidia-smi`.
+- the UUID that `nvidia-smi` gives, in a Slurm allocation too;
+- where there is no `nvidia-smi`, the node's own number that Slurm tells, and else the name as given.
+
+Where Slurm assigned the GPUs, it already keeps other jobs away, so the lock belongs to the Slurm job as well: only
+processes inside the same allocation share it (Slurm may give one GPU to two jobs on purpose).
 """
 
 import getpass
@@ -110,20 +113,32 @@ def slot_directory() -> Path:
 
 def device_identities(devices: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return, for each device as given, the name by which all processes on this host know it."""
-    if chosen := environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"):
-        # The node's own numbers, in the same order as the names: two steps may each call their device 0.
-        numbers = chosen.split(",")
-        known = numbers if len(numbers) == len(devices) else devices
-        return {
-            device: f"slurm-{environ.get('SLURM_JOB_ID', '0')}-{number}"
-            for device, number in zip(devices, known, strict=True)
-        }
     by_number, every = _known_uuids()
+    owner = ""
+    if chosen := environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"):
+        owner = f"slurm-{environ.get('SLURM_JOB_ID', '0')}-"
+        by_number = by_number or _node_numbers(devices, chosen.split(","), environ)
     identities = {}
     for device in devices:
         matches = [uuid for uuid in every if uuid.startswith(device)]  # CUDA takes the start of a UUID too
-        identities[device] = by_number.get(device) or (matches[0] if len(matches) == 1 else device)
+        identities[device] = owner + (by_number.get(device) or (matches[0] if len(matches) == 1 else device))
     return identities
+
+
+def _node_numbers(
+    devices: Sequence[str], chosen: Sequence[str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the node's number of each device in a Slurm allocation, whose numbers on the node are `chosen`.
+
+    Where Slurm hides the other GPUs, processes count from 0 inside the allocation; elsewhere they use the node's numbers.
+    """
+    # Slurm writes its choice into this variable as it first writes CUDA_VISIBLE_DEVICES, and nobody changes it later.
+    first = environ.get("GPU_DEVICE_ORDINAL")
+    if first is not None and len(names := first.split(",")) == len(chosen):
+        return dict(zip(names, chosen, strict=True))
+    if set(devices) <= set(chosen):
+        return {number: number for number in chosen}
+    return {str(place): number for place, number in enumerate(chosen)}
 
 
 def _known_uuids() -> tuple[dict[str, str], list[str]]:
