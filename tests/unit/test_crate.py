@@ -1,7 +1,9 @@
 """A study as a research object: what is in it, and that no alteration of it goes unseen."""
 
 import hashlib
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,7 @@ from rocrate.rocrate import ROCrate
 from synthetic import collected
 
 from scalestudy.analysis.findings import write_findings
+from scalestudy.cli.sharing import verify
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
 from scalestudy.report.render import render_report
@@ -226,6 +229,149 @@ def test_what_is_no_crate_or_reaches_outside_of_itself_is_refused(crate: Path, t
     write_json(crate / "results/shared/study.json", study)
     with pytest.raises(UserError, match="names files outside of it"):
         verify_crate(crate)
+
+
+@pytest.mark.parametrize("where", ["data/evil", "results/shared/evil.csv", "evil", CHECKSUMS, METADATA])
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc", "/etc/passwd", "..", "README.md", "/nowhere"])
+def test_a_link_in_a_crate_is_refused_and_followed_nowhere(crate: Path, where: str, target: str) -> None:
+    (crate / where).unlink(missing_ok=True)
+    (crate / where).symlink_to(target)
+    with pytest.raises(UserError, match=r"evil|checksums|metadata.*is a link"):
+        verify_crate(crate)
+
+
+def test_a_pipe_a_device_and_a_socket_in_a_crate_are_refused_and_not_opened(crate: Path) -> None:
+    os.mkfifo(crate / "data" / "pipe.json")
+    with pytest.raises(UserError, match=r"pipe\.json' is a device, a pipe or a socket"):
+        verify_crate(crate)
+    (crate / "data" / "pipe.json").unlink()
+    (crate / CHECKSUMS).unlink()
+    os.mkfifo(crate / CHECKSUMS)
+    with pytest.raises(UserError, match="is a device, a pipe or a socket"):
+        verify_crate(crate)
+
+
+def zipped(folder: Path, *extra: tuple[str, int]) -> Path:
+    """Pack a crate, and entries with names and Unix modes of their own, into a zip file."""
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder.parent))
+        for name, mode in extra:
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            archive.writestr(entry, "/etc")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.txt", "/tmp/outside.txt", "crate/../../outside.txt", "crate\\..\\..\\x", "C:/x"]
+)
+def test_a_zip_file_that_names_files_outside_of_it_is_refused(crate: Path, name: str) -> None:
+    before = sorted(crate.parent.parent.rglob("*"))
+    packed = zipped(crate, (name, 0o100644))
+    with pytest.raises(UserError, match="lies outside of it; nothing was unpacked"):
+        verify_crate(packed)
+    assert sorted(crate.parent.parent.rglob("*")) == sorted([*before, packed])
+
+
+def test_a_link_and_a_device_in_a_zip_file_are_refused(crate: Path) -> None:
+    for mode in (stat.S_IFLNK | 0o777, stat.S_IFCHR | 0o666, stat.S_IFIFO | 0o666):
+        with pytest.raises(UserError, match="neither a file nor a folder; nothing was unpacked"):
+            verify_crate(zipped(crate, ("crate/data/evil", mode)))
+
+
+@pytest.mark.parametrize("inside", ["a zip file", "the predictions of a run"])
+def test_an_archive_that_would_fill_the_disk_is_refused_before_it_does(crate: Path, inside: str) -> None:
+    zeros = bytes(2**20)
+    if inside == "a zip file":
+        packed = crate.with_suffix(".zip")
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(120):
+                archive.writestr(f"crate/data/{number}", zeros)
+    else:
+        packed = crate
+        with zipfile.ZipFile(
+            next(crate.glob("results/shared/runs/*/predictions.npz")), "w", zipfile.ZIP_DEFLATED
+        ) as archive:
+            for number in range(120):
+                archive.writestr(f"{number}.npy", zeros)
+    with pytest.raises(UserError, match=r"would unpack [\d,]+ bytes to 125,829,120; nothing was unpacked"):
+        verify_crate(packed)
+
+
+def test_a_zip_file_that_is_cut_flipped_or_locked_is_named(crate: Path) -> None:
+    packed = zipped(crate)
+    content = bytearray(packed.read_bytes())
+    for position in range(200, 260):
+        content[position] ^= 0xFF
+    packed.write_bytes(content)
+    with pytest.raises(UserError, match=r"crate\.zip: cannot be unpacked \("):
+        verify_crate(packed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("run", {"a": 1}),
+        ("run", ["x"]),
+        ("run", None),
+        ("run", "/etc/passwd"),
+        ("log", "../../../etc/passwd"),
+        ("settings", {"dataset": "../../../etc"}),
+        ("settings", "none"),
+    ],
+)
+def test_a_study_whose_names_are_no_names_or_lie_outside_is_refused(
+    crate: Path, key: str, value: Any
+) -> None:
+    study = read_json(crate / "results/shared/study.json")
+    study["runs"][0][key] = value
+    write_json(crate / "results/shared/study.json", study)
+    with pytest.raises(UserError, match=r"no crate of a study, its study\.json"):
+        verify_crate(crate)
+
+
+@pytest.mark.parametrize("name", ["study.json", METADATA])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "null", '{"@graph": [1, 2]}', '{"@graph": {"a": 1}}', "[" * 100_000]
+)
+def test_a_record_with_other_content_than_a_record_has_is_refused(crate: Path, name: str, text: str) -> None:
+    (crate / "results/shared" / name if name == "study.json" else crate / name).write_text(text)
+    with pytest.raises(UserError, match=r"no RO-Crate|no crate of a study"):
+        verify_crate(crate)
+
+
+def test_what_a_program_would_read_as_its_own_is_no_part_of_a_crate(crate: Path) -> None:
+    (crate / "templates").mkdir()
+    (crate / "templates" / "report.html.j2").write_text("{{ cycler.__init__.__globals__.os.system('id') }}")
+    for each in (METADATA, CHECKSUMS):
+        (crate / each).unlink()
+    crates._describe(crate, "shared", "")
+    crates._write_checksums(crate)
+    assert verify_crate(crate).faults == ["added: templates/report.html.j2"]
+
+
+def test_a_crate_of_which_no_report_can_be_made_is_named_without_a_traceback(crate: Path) -> None:
+    study = read_json(crate / "results/shared/study.json")
+    study["experiments"] = {"sizes": 17}
+    write_json(crate / "results/shared/study.json", study)
+    for each in (METADATA, CHECKSUMS):
+        (crate / each).unlink()
+    crates._describe(crate, "shared", "")
+    crates._write_checksums(crate)
+    with pytest.raises(UserError, match="its report cannot be made again from its files"):
+        verify_crate(crate)
+
+
+def test_a_file_name_with_control_characters_is_shown_and_not_obeyed(
+    crate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (crate / "data" / "\x1b[2Jall is well\n\r").write_text("")
+    with pytest.raises(UserError):
+        verify(crate)
+    assert capsys.readouterr().out == "added: data/\\x1b[2Jall is well\\n\\x0d\n"
 
 
 def test_the_command_names_each_fault_and_ends_with_a_failure(crate: Path) -> None:

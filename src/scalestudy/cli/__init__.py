@@ -10,7 +10,7 @@ import typer
 
 from scalestudy import __version__
 from scalestudy.cli import data, report, results, sharing, study, training
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, printable
 
 app = typer.Typer(
     name="scalestudy",
@@ -85,7 +85,7 @@ def main() -> None:
     try:
         app(args=one_config_each(sys.argv[1:]))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         sys.stderr.close()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scalestudy.cli.study import Config, Name, load
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, printable
 
 
 def export(
@@ -45,12 +45,15 @@ def export(
 def verify(
     crate: Annotated[Path, typer.Argument(help="What `scalestudy export` wrote: a folder or a .zip.")],
 ) -> None:
-    """Check that nothing in a crate was altered, and make its report again from it, without training."""
+    """Check that nothing in a crate was altered, and make its report again from it, without training.
+
+    A stranger's crate is safe to check: nothing in it is run, no link is followed, nothing is written into it.
+    """
     from scalestudy.sharing.crate import verify_crate
 
     found = verify_crate(crate)
     for fault in found.faults:
-        print(fault)
+        print(printable(fault).replace("\n", "\\n"))
     if found.faults:
         raise UserError(
             f"{crate}: {len(found.faults):,} of {found.files:,} files are not as they were exported"

@@ -6,15 +6,18 @@ trained weights are not in it; the records of the data set and of initial weight
 """
 
 import csv
+import os
 import re
 import shutil
+import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -48,6 +51,10 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".yaml": "application/yaml",
 }
+# What a crate may hold at its top: nothing in it is a program, a template or a setting of one.
+LAYOUT = ("README.md", METADATA, CHECKSUMS, "config", "data", "weights", "results", "report")
+# A crate of text and images never shrinks so much in a zip file; what would is made to fill a disk.
+LARGEST_RATIO, SMALL = 100, 100 * 2**20
 README = """\
 # {title}
 
@@ -294,9 +301,11 @@ def verify_crate(crate: Path) -> Verification:
     """Check that no file of a crate (a folder or a .zip) was changed, removed or added, and make its report again.
 
     Only where all files are as they were: then tables, findings and report are made again in a temporary copy, and
-    each that differs is a fault. Raises UserError where `crate` is no crate of a study.
+    each that differs is a fault. Nothing is written into the crate, no link is followed, and nothing in it is run.
+    Raises UserError where `crate` is no crate of a study.
     """
     with _unpacked(crate) as folder:
+        _refuse_what_is_no_file(crate, folder)
         metadata, checksums = _read_metadata(crate, folder), _read_checksums(crate, folder)
         study = _study_of(crate, folder)
         faults = [*_altered(folder, checksums), *_contradictions(metadata, checksums)]
@@ -309,7 +318,15 @@ def verify_crate(crate: Path) -> Verification:
                 if made_by != __version__
                 else ""
             )
-            faults = [f"differs when it is made again: {name}{note}" for name in _remade(folder, study)]
+            try:
+                differing = _remade(folder, study)
+            except (
+                Exception
+            ) as error:  # what a stranger put into the files can break any line that reads them
+                raise UserError(
+                    f"{crate}: its report cannot be made again from its files ({type(error).__name__}: {error})"
+                ) from None
+            faults = [f"differs when it is made again: {name}{note}" for name in differing]
     return Verification(study, len(checksums), faults)
 
 
@@ -321,18 +338,80 @@ def _unpacked(crate: Path) -> Iterator[Path]:
         return
     if not zipfile.is_zipfile(crate):
         raise UserError(f"{crate}: neither a folder nor a zip file")
-    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(crate) as archive:
-        archive.extractall(temporary)
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            with zipfile.ZipFile(crate) as archive:
+                _refuse_what_is_no_archive_of_files(crate, archive)
+                archive.extractall(temporary)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            OSError,
+        ) as error:
+            raise UserError(f"{crate}: cannot be unpacked ({error})") from None
         inner = [path.parent for path in Path(temporary).glob(f"*/{METADATA}")]
         yield inner[0] if inner else Path(temporary)
+
+
+def _refuse_what_is_no_archive_of_files(crate: Path, archive: zipfile.ZipFile) -> None:
+    """Raise UserError where a zip file names anything outside of itself, holds links, or would fill the disk."""
+    entries = archive.infolist()
+    for entry in entries:
+        path, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
+        if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in path.parts[0]:
+            raise UserError(f"{crate}: {entry.filename!r} lies outside of it; nothing was unpacked")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise UserError(
+                f"{crate}: {entry.filename!r} is neither a file nor a folder; nothing was unpacked"
+            )
+    _refuse_a_bomb(crate, crate.name, sum(entry.file_size for entry in entries), crate.stat().st_size)
+
+
+def _refuse_a_bomb(crate: Path, name: str, size: int, packed: int) -> None:
+    """Raise UserError where an archive of `packed` bytes claims so many that it can only be meant to do harm."""
+    if size > max(LARGEST_RATIO * packed, SMALL):
+        raise UserError(f"{crate}: {name} would unpack {packed:,} bytes to {size:,}; nothing was unpacked")
+
+
+def _refuse_what_is_no_file(crate: Path, folder: Path) -> None:
+    """Raise UserError for a link, a device, a pipe: a crate holds files and folders, and nothing else is opened."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.is_dir(follow_symlinks=False):
+                _refuse_what_is_no_file(crate, Path(entry.path))
+                continue
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if not stat.S_ISREG(mode):
+                kind = "a link" if stat.S_ISLNK(mode) else "a device, a pipe or a socket"
+                raise UserError(
+                    f"{crate}: {entry.path!r} is {kind}; a crate holds files and folders only. Nothing was read"
+                )
+            if entry.name.endswith(".npz"):
+                _refuse_a_packed_bomb(crate, Path(entry.path))
+
+
+def _refuse_a_packed_bomb(crate: Path, path: Path) -> None:
+    """Raise UserError where a run's predictions would unpack to far more than predictions are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return  # no archive: whoever reads it says so
+    _refuse_a_bomb(crate, path.name, size, path.stat().st_size)
 
 
 def _read_metadata(crate: Path, folder: Path) -> list[dict[str, Any]]:
     """Return the entities of ro-crate-metadata.json."""
     try:
-        return list(read_json(folder / METADATA)["@graph"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        graph = read_json(folder / METADATA)["@graph"]
+        if not all(isinstance(each["@id"], str) for each in graph):
+            raise ValueError("an entity whose @id is no text")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{crate}: no RO-Crate, {METADATA} cannot be read ({error})") from None
+    return list(graph)
 
 
 def _read_checksums(crate: Path, folder: Path) -> dict[str, str]:
@@ -345,15 +424,22 @@ def _read_checksums(crate: Path, folder: Path) -> dict[str, str]:
 
 
 def _study_of(crate: Path, folder: Path) -> str:
-    """Return the name of the one study that a crate holds."""
+    """Return the name of the one study that a crate holds, whose names all lie inside of the crate."""
     names = [path.parent.name for path in folder.glob("results/*/study.json")]
     if len(names) != 1:
         raise UserError(f"{crate}: no crate of a study, it has {len(names)} files results/*/study.json")
-    record = read_json(folder / paths.study_folder(names[0]) / "study.json")
-    inside = [record["study"], record["dataset"]["path"], *(run["run"] for run in record["runs"])]
-    if record["study"] != names[0] or any(
-        ".." in Path(each).parts or Path(each).is_absolute() for each in inside
-    ):
+    try:
+        record = read_json(folder / paths.study_folder(names[0]) / "study.json")
+        inside = [
+            record["study"],
+            record["dataset"]["path"],
+            *_datasets(record),
+            *(text for run in record["runs"] for text in (run["run"], run.get("log", ""))),
+        ]
+        outside = [each for each in inside if Path(each).is_absolute() or ".." in Path(each).parts]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{crate}: no crate of a study, its study.json cannot be read ({error})") from None
+    if record["study"] != names[0] or outside:
         raise UserError(f"{crate}: no crate of a study, its study.json names files outside of it")
     return names[0]
 
@@ -368,7 +454,8 @@ def _altered(folder: Path, checksums: Mapping[str, str]) -> list[str]:
         for name, checksum in checksums.items()
         if name in there and sha256_file(there[name]) != checksum
     ]
-    return [*missing, *changed, *(f"added: {name}" for name in there if name not in checksums)]
+    added = [name for name in there if name not in checksums or PurePosixPath(name).parts[0] not in LAYOUT]
+    return [*missing, *changed, *(f"added: {name}" for name in added)]
 
 
 def _contradictions(metadata: Iterable[Mapping[str, Any]], checksums: Mapping[str, str]) -> list[str]:
@@ -393,7 +480,7 @@ def _remade(folder: Path, study: str) -> list[str]:
         copy = Path(temporary)
         for part in ("results", "data"):
             if (folder / part).is_dir():
-                shutil.copytree(folder / part, copy / part)
+                shutil.copytree(folder / part, copy / part, symlinks=True)
         record = read_json(copy / results / "study.json")
         collect(record, record["runs"], copy)
         differing = [

@@ -130,7 +130,7 @@ def _node_numbers(
 ) -> dict[str, str]:
     """Return the node's number of each device in a Slurm allocation, whose numbers on the node are `chosen`.
 
-    Where Slurm hides the other GPUs, processes count from 0 inside the allocation; elsewhere they use the node's numbers.
+    Where Slurm hides the other GPUs, processes count from 0 inside the allocation; elsewhere by the node's numbers.
     """
     # Slurm writes its choice into this variable as it first writes CUDA_VISIBLE_DEVICES, and nobody changes it later.
     first = environ.get("GPU_DEVICE_ORDINAL")
