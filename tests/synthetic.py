@@ -19,6 +19,18 @@ import numpy as np
 from scalestudy.analysis.findings import analyse
 from scalestudy.files import read_json
 from scalestudy.results.collect import collect
+from scalestudy.results.record import (
+    Divergence,
+    Normalization,
+    RecordedDataset,
+    RecordedModel,
+    RecordedSettings,
+    RecordedWeights,
+    RunRecord,
+    Subset,
+    write_run,
+)
+from scalestudy.study.budget import batches_per_epoch, images_in_steps
 
 Settings = dict[str, Any]
 
@@ -263,7 +275,7 @@ def _write_run(
     accuracy: Callable[[Settings], float],
     train_accuracy: Callable[[Settings, float], float],
 ) -> None:
-    """Write the folder of one run in the given state."""
+    """Write the folder of one run in the given state, as a training job does."""
     settings, name = planned["settings"], planned["run"]
     run_dir = folder / "runs" / name
     log = folder / "logs" / "train" / f"{name}.log"
@@ -292,7 +304,7 @@ def _write_run(
     count = len(dataset["classes"])
     held = _round(Fraction(settings["validation"]) * dataset["train_images"])
     size = _round(Fraction(settings["fraction"]) * (dataset["train_images"] - held))
-    batches = math.ceil(size / settings["batch_size"])
+    batches = batches_per_epoch(size, settings["batch_size"])
     epochs = settings["epochs"]
     steps = settings["steps"] or batches * epochs
     correct = round(accuracy(settings) * len(labels))
@@ -301,82 +313,79 @@ def _write_run(
     rate = {"resnet18": 900.0}.get(settings["model"], 330.0)
     seconds = round(steps / epochs * settings["batch_size"] / rate, 3)
 
-    header = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy"
-    header += ",validation_loss,validation_accuracy" if held else ""
-    lines = [header + ",train_eval_loss,train_eval_accuracy,seconds,images_per_second"]
+    rows = []
     for epoch in range(1, epochs + 1):
         share = (1 - 0.5**epoch) / (1 - 0.5**epochs)
         test = round((1 / count + (last - 1 / count) * share) * len(labels)) / len(labels)
         train = round((1 / count + (last_train - 1 / count) * share) * size) / size
-        row = [epoch, round(steps * epoch / epochs), settings["lr"], round(2.5 * (1 - train), 6), train]
-        row += [round(2.5 * (1 - test), 6), test]
-        row += [round(2.5 * (1 - test), 6), round(test * held) / held] if held else []
-        row += [round(2.5 * (1 - train), 6), train] if epoch == epochs else ["", ""]
-        lines.append(",".join(str(value) for value in [*row, seconds, rate]))
+        row = {
+            **{"epoch": epoch, "step": round(steps * epoch / epochs), "lr": settings["lr"]},
+            **{"train_loss": round(2.5 * (1 - train), 6), "train_accuracy": train},
+            **{"test_loss": round(2.5 * (1 - test), 6), "test_accuracy": test},
+            **{"seconds": seconds, "images_per_second": rate},
+        }
+        if held:
+            row |= {"validation_loss": row["test_loss"], "validation_accuracy": round(test * held) / held}
+        if epoch == epochs:
+            row |= {"train_eval_loss": row["train_loss"], "train_eval_accuracy": train}
+        rows.append(row)
+    taken = steps
     if state == "diverged":
-        lines = lines[:2]
-    text = "\n".join(lines) + "\n"
-    if state == "half":
-        text = text[: text.rindex(",", 0, text.rindex(",")) - 3]
-    (run_dir / "metrics.csv").write_text("" if state == "empty" else text, encoding="utf-8")
-
-    write_json(
-        run_dir / "run.json",
-        {
-            "run": name,
-            "status": "diverged" if state == "diverged" else "complete",
-            "settings": settings,
-            "experiments": planned["experiments"],
-            "subset": {
-                "images": size,
-                "sha256": hashlib.sha256(f"{size}{settings['subset_seed']}".encode()).hexdigest(),
-                "counts": np.bincount(np.arange(size) % count, minlength=count).tolist(),
-            },
-            "dataset": {"name": dataset["name"], "sha256": dataset["sha256"], "classes": dataset["classes"]},
-            "weights": None
-            if settings["init"] == "none"
-            else {"name": settings["init"], "sha256": "0" * 64, "source": "synthetic"},
-            "model": {
-                "parameters": PARAMETERS.get(settings["model"], (5_000_000, 1024))[0],
-                "features": PARAMETERS.get(settings["model"], (5_000_000, 1024))[1],
-                "head": "fc",
-            },
-            "steps": steps,
-            "images_seen": steps * settings["batch_size"] if settings["steps"] else size * epochs,
-            "batches_per_epoch": batches,
-            "diverged": {"epoch": 2, "step": batches + 1} if state == "diverged" else None,
-            "device": "cpu",
-            "device_name": "Synthetic CPU",
-            "precision": "float32",
-            "threads": 1,
-            "peak_memory_mb": 900.0 if settings["model"] == "resnet18" else 1800.0,
-            "train_seconds": round(seconds * epochs, 3),
-            "total_seconds": round(seconds * epochs + 3.0, 3),
-            "started": "2026-01-01T00:00:00Z",
-            "ended": "2026-01-01T00:10:00Z",
-            "resumed_from": [],
-            "final_weights_sha256": hashlib.sha256(name.encode()).hexdigest(),
-            "normalization": {"name": "dataset", "mean": dataset["mean"], "std": dataset["std"]},
-            "versions": {
-                "scalestudy": "0.1.0",
-                "torch": "2.14.1",
-                "torchvision": "0.29.1",
-                "python": "3.11.7",
-                "numpy": "2.0.0",
-            },
-            "platform": "Linux",
-            "hostname": "synthetic",
-            "git_commit": "0" * 40,
-            "command": planned["command"],
+        rows, taken, labels, correct = rows[:1], batches + 1, labels[:0], 0
+    parameters, features = PARAMETERS.get(settings["model"], (5_000_000, 1024))
+    record = RunRecord(
+        run=name,
+        status="diverged" if state == "diverged" else "complete",
+        settings=RecordedSettings.model_validate(settings),
+        subset=Subset(
+            images=size,
+            sha256=hashlib.sha256(f"{size}{settings['subset_seed']}".encode()).hexdigest(),
+            counts=np.bincount(np.arange(size) % count, minlength=count).tolist(),
+        ),
+        dataset=RecordedDataset.model_validate(dataset),
+        weights=None
+        if settings["init"] == "none"
+        else RecordedWeights(name=settings["init"], sha256="0" * 64, source="synthetic"),
+        model=RecordedModel(parameters=parameters, features=features, head="fc"),
+        batches_per_epoch=batches,
+        steps=taken,
+        images_seen=images_in_steps(taken, settings["batch_size"], size),
+        test_images=dataset["test_images"],
+        fingerprint={"settings": name[-6:], "device": "cpu", "precision": "float32", "threads": "1"},
+        diverged=Divergence(epoch=2, step=batches + 1) if state == "diverged" else None,
+        device="cpu",
+        device_name="Synthetic CPU",
+        precision="float32",
+        threads=1,
+        normalization=Normalization(name="dataset", mean=dataset["mean"], std=dataset["std"]),
+        resumed_from=[],
+        train_seconds=round(seconds * epochs, 3),
+        total_seconds=round(seconds * epochs + 3.0, 3),
+        peak_memory_mb=900.0 if settings["model"] == "resnet18" else 1800.0,
+        started="2026-01-01T00:00:00Z",
+        ended="2026-01-01T00:10:00Z",
+        final_weights_sha256=hashlib.sha256(name.encode()).hexdigest(),
+        versions={
+            "scalestudy": "0.1.0",
+            "torch": "2.14.1",
+            "torchvision": "0.29.1",
+            "python": "3.11.7",
+            "numpy": "2.0.0",
         },
+        platform="Linux",
+        hostname="synthetic",
+        git_commit="0" * 40,
+        command=planned["command"],
     )
-    if state == "diverged":
-        labels, correct = labels[:0], 0
-    _write_predictions(run_dir / "predictions.npz", name, labels, correct, count)
+    write_run(run_dir, record, rows, labels, *_predictions(name, labels, correct, count))
+    if state in ("half", "empty"):
+        text = (run_dir / "metrics.csv").read_text(encoding="utf-8")
+        kept = text[: text.rindex(",", 0, text.rindex(",")) - 3] if state == "half" else ""
+        (run_dir / "metrics.csv").write_text(kept, encoding="utf-8")
 
 
-def _write_predictions(path: Path, name: str, labels: np.ndarray, correct: int, classes: int) -> None:
-    """Write predictions of which exactly `correct` are right; easy images are the same for every run."""
+def _predictions(name: str, labels: np.ndarray, correct: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return predictions of which exactly `correct` are right, and probabilities; easy images are so for every run."""
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big"))
     difficulty = np.random.default_rng(3).random(len(labels)) + 0.3 * rng.random(len(labels))
     order = np.argsort(difficulty, kind="stable")
@@ -386,7 +395,7 @@ def _write_predictions(path: Path, name: str, labels: np.ndarray, correct: int, 
     confidence = rng.uniform(0.6, 0.99, len(labels))
     probabilities = np.repeat(((1 - confidence) / max(classes - 1, 1))[:, None], classes, axis=1)
     probabilities[np.arange(len(labels)), predictions] = confidence
-    np.savez(path, labels=labels, predictions=predictions, probabilities=probabilities.astype(np.float16))
+    return predictions, probabilities
 
 
 def _round(value: Fraction) -> int:

@@ -26,6 +26,7 @@ from scalestudy.analysis.overfitting import gap_trend, still_improving
 from scalestudy.analysis.steps import accuracy_at
 from scalestudy.files import read_json
 from scalestudy.results.collect import collect
+from scalestudy.results.record import parse_record, write_record
 
 SMALL: dict[str, Any] = {"models": ("resnet18",), "inits": ("none",), "store": False}
 
@@ -37,6 +38,12 @@ def recollect(folder: Path) -> dict[str, Any]:
 
 def edit(path: Path, **changes: Any) -> None:
     write_json(path, {**read_json(path), **changes})
+
+
+def another(path: Path, **changes: Any) -> None:
+    """Write the record of a run that was made otherwise."""
+    content = {key: value for key, value in read_json(path).items() if key not in ("sha256", "files")}
+    write_record(path, parse_record({**content, **changes}))
 
 
 # One run, several, and some that failed
@@ -425,11 +432,11 @@ def test_a_reported_number_without_counterpart_says_why(tmp_path: Path) -> None:
 def test_mixed_machines_data_and_weights_are_warned_of(tmp_path: Path) -> None:
     folder = write_synthetic_study(tmp_path, models=("resnet18",), store=False)
     for path in sorted(folder.glob("runs/*f1_*/run.json")):
-        edit(path, device="cuda", device_name="A GPU")
+        another(path, device="cuda", device_name="A GPU")
     for path in sorted(folder.glob("runs/*glyphs*f1of2_*/run.json")):
-        edit(path, weights={**read_json(path)["weights"], "sha256": "f" * 64})
+        another(path, weights={**read_json(path)["weights"], "sha256": "f" * 64})
     for path in sorted(folder.glob("runs/*none*f1of2_*/run.json")):
-        edit(path, dataset={**read_json(path)["dataset"], "sha256": "f" * 64})
+        another(path, dataset={**read_json(path)["dataset"], "sha256": "f" * 64})
     found = recollect(folder)
     warned = {each["id"]: each for each in found["warnings"]}
     assert {"mixed-devices", "mixed-dataset", "mixed-weights"} <= warned.keys()

@@ -130,7 +130,8 @@ def pretrain(
     jobs_per_gpu: JobsPerGpu = 1,
 ) -> None:
     """Train initial weights for other runs: the upstream stage of a study."""
-    from scalestudy.files import read_json, sha256_file, write_json
+    from scalestudy.files import sha256_file, write_json
+    from scalestudy.results.record import read_record
 
     folder = _dataset(data, settings, device)
     _start(
@@ -146,10 +147,10 @@ def pretrain(
         jobs_per_gpu=jobs_per_gpu,
         save_weights=True,
     )
-    record = read_json(output / "run.json")
-    if record["status"] != "complete":
+    record = read_record(output / "run.json")
+    if not record.complete:
         raise UserError(f"the upstream stage {output.name} diverged; lower its lr in the study's `weights`")
-    trained_on = f"upstream stage: {task} of {record['dataset']['name']}"
+    trained_on = f"upstream stage: {task} of {record.dataset.name}"
     write_json(output / "weights.json", {"source": trained_on, "sha256": sha256_file(output / "weights.pth")})
 
 

@@ -1,51 +1,29 @@
 """Gathers the files of a study's runs into results.csv, curves.csv and study.json."""
 
 import csv
-import io
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from scalestudy.files import read_json, write_json, write_text
-from scalestudy.results.read import COUNTED, MEASURED, TRAIN_EVAL, VALIDATION, RunResult, read_run
+from scalestudy.results.read import RunResult, read_run
+from scalestudy.results.record import COUNTED, SPEED, VALIDATION, RunRecord, metrics_columns
 from scalestudy.study.parse import format_number
 from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
+from scalestudy.study.settings import RunSettings
 
-# In the order of the columns of results.csv. `steps` is the setting; the steps taken are `optimizer_steps`.
-SETTINGS = (
-    "model",
-    "init",
-    "dataset",
-    "image_size",
-    "fraction",
-    "subset_seed",
-    "seed",
-    "optimizer",
-    "lr",
-    "momentum",
-    "weight_decay",
-    "batch_size",
-    "epochs",
-    "steps",
-    "schedule",
-    "dropout",
-    "label_smoothing",
-    "augmentation",
-    "stem",
-    "validation",
+# The columns of results.csv that describe a run: every setting, with the dataset's name after the initial weights.
+# `steps` is the setting; the steps taken are `optimizer_steps`.
+SETTINGS = tuple(
+    column
+    for setting in RunSettings.model_fields
+    for column in ((setting, "dataset") if setting == "init" else (setting,))
 )
-LAST = (
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "train_eval_loss",
-    "train_eval_accuracy",
-)
+LAST = tuple(column for column in metrics_columns(held_out=True) if column not in (*COUNTED, "lr", *SPEED))
 COLUMNS = (
     "run",
     "state",
@@ -95,7 +73,7 @@ def collect(study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: P
     rows = [
         _result_row(name, planned, result, test_images) for planned, result in zip(runs, results, strict=True)
     ]
-    write_text(folder / "results.csv", _csv(COLUMNS, rows))
+    write_text(folder / "results.csv", _csv(rows, COLUMNS))
     write_text(folder / "curves.csv", _curves(results))
     record = {"schema": 1, **study, "runs": [dict(planned) for planned in runs]}
     if not _holds(folder / "study.json", record):  # its time decides what Snakemake runs again
@@ -139,7 +117,7 @@ def _result_row(
     study: str, planned: Mapping[str, Any], result: RunResult, test_images: int | None
 ) -> dict[str, Any]:
     """Return the row of results.csv for one run; what is unknown is left out."""
-    settings, info = planned["settings"], result.info
+    settings, record = planned["settings"], result.record
     row: dict[str, Any] = {
         "run": result.run,
         "state": result.state,
@@ -149,26 +127,38 @@ def _result_row(
         "fraction_value": float(Fraction(settings["fraction"])),
         "log": planned.get("log") or run_log(study, result.run).as_posix(),
     }
-    if result.state not in ("complete", "diverged"):
+    if result.state not in ("complete", "diverged") or record is None:
         return row
-    row |= {
-        "train_images": info.get("subset", {}).get("images"),
-        "test_images": test_images,
-        "optimizer_steps": info.get("steps"),
-        "parameters": info.get("model", {}).get("parameters"),
-        "features": info.get("model", {}).get("features"),
-        "diverged_epoch": (info.get("diverged") or {}).get("epoch"),
-        "diverged_step": (info.get("diverged") or {}).get("step"),
-        "images_per_second": _speed(result),
-        "dataset_sha256": (info.get("dataset") or {}).get("sha256"),
-        "weights_sha256": (info.get("weights") or {}).get("sha256"),
-    }
-    for key in COLUMNS:
-        if key not in row and key not in LAST:
-            row[key] = info.get(key)
+    row |= _measured(record) | {"test_images": test_images, "images_per_second": _speed(result)}
     if result.last is not None:
         row |= {key: result.last.get(key) for key in LAST}
     return row
+
+
+def _measured(record: RunRecord) -> dict[str, Any]:
+    """Return the columns that a finished run's record fills."""
+    return {
+        "train_images": record.subset.images,
+        "optimizer_steps": record.steps,
+        "images_seen": record.images_seen,
+        "batches_per_epoch": record.batches_per_epoch,
+        "parameters": record.model.parameters,
+        "features": record.model.features,
+        "diverged_epoch": record.diverged and record.diverged.epoch,
+        "diverged_step": record.diverged and record.diverged.step,
+        "train_seconds": record.train_seconds,
+        "total_seconds": record.total_seconds,
+        "peak_memory_mb": record.peak_memory_mb,
+        "device": record.device,
+        "device_name": record.device_name,
+        "precision": record.precision,
+        "threads": record.threads,
+        "hostname": record.hostname,
+        "started": record.started,
+        "ended": record.ended,
+        "dataset_sha256": record.dataset.sha256,
+        "weights_sha256": record.weights and record.weights.sha256,
+    }
 
 
 def _setting(value: Any) -> Any:
@@ -183,25 +173,21 @@ def _speed(result: RunResult) -> float | None:
     return round(images / seconds, 3) if seconds > 0 else None
 
 
-def _curves(results: Iterable[RunResult]) -> str:
+def _curves(results: Sequence[RunResult]) -> str:
     """Return curves.csv: one line per run and epoch, with validation columns where any run has them."""
-    results = list(results)
     held_out = any(VALIDATION[0] in epoch for result in results for epoch in result.metrics[:1])
-    measured = [name for name in MEASURED if name not in ("seconds", "images_per_second")]
-    held_out_columns = VALIDATION if held_out else ()
-    columns = ("run", *COUNTED, *measured, *held_out_columns, *TRAIN_EVAL, "seconds", "images_per_second")
-    rows = ({"run": result.run, **epoch} for result in results for epoch in result.metrics)
-    return _csv(columns, rows)
+    rows = [{"run": result.run, **epoch} for result in results for epoch in result.metrics]
+    return _csv(rows, ("run", *metrics_columns(held_out=held_out)))
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def _csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Return CSV text of the given columns; None and absent values are empty cells."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
-    return buffer.getvalue()
+    # By object, and each cell as its own text: a column of whole numbers with a gap stays one of whole numbers.
+    table = pd.DataFrame(
+        [{column: _cell(row.get(column)) for column in columns} for row in rows], columns=list(columns)
+    )
+    text: str = table.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _cell(value: Any) -> str:

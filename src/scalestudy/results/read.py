@@ -10,21 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["complete", "diverged", "failed", "missing"]
+from scalestudy.results.record import COUNTED, MEASURED, TRAIN_EVAL, DamagedError, RunRecord, read_record
 
-COUNTED = ("epoch", "step")
-MEASURED = (
-    "lr",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "seconds",
-    "images_per_second",
-)
-VALIDATION = ("validation_loss", "validation_accuracy")
-# The training subset in evaluation mode: of the last epoch (empty in the others), or of every one.
-TRAIN_EVAL = ("train_eval_loss", "train_eval_accuracy")
+State = Literal["complete", "diverged", "failed", "missing"]
 
 
 @dataclass(frozen=True)
@@ -32,25 +20,21 @@ class RunResult:
     """What the files of one run say.
 
     `reason` is empty for a complete run and one line for any other. `metrics` holds one mapping per epoch,
-    of complete and diverged runs only, so that no number of a damaged file ever reaches a table. `info` is
-    run.json and `status` is status.json, or empty where the file is not there or not readable.
+    of complete and diverged runs only, so that no number of a damaged file ever reaches a table. `record` is
+    run.json, None where it is not there or damaged; `status` is status.json, empty where it is not.
     """
 
     run: str
     state: State
     reason: str = ""
     metrics: list[dict[str, float]] = field(default_factory=list)
-    info: dict[str, Any] = field(default_factory=dict)
+    record: RunRecord | None = None
     status: dict[str, Any] = field(default_factory=dict)
 
     @property
     def last(self) -> dict[str, float] | None:
         """The measurements of the last epoch, None unless the run is complete."""
         return self.metrics[-1] if self.state == "complete" else None
-
-
-class DamagedError(Exception):
-    """A file of a run is half-written, empty, or not that run's."""
 
 
 def read_run(run_dir: Path) -> RunResult:
@@ -65,28 +49,23 @@ def read_run(run_dir: Path) -> RunResult:
     if not (run_dir / "run.json").is_file():
         state, reason = _unfinished(run_dir, status)
         return RunResult(run, state, reason, status=status)
-    info = _json_or_empty(run_dir / "run.json")
+    record = None
     try:
-        if not info:
-            raise DamagedError("run.json is empty or cut short")
-        if info.get("run") != run:
-            raise DamagedError(f"run.json belongs to another run ({info.get('run')})")
-        if info.get("status") == "diverged":
+        record = read_record(run_dir / "run.json")
+        if record.run != run:
+            raise DamagedError(f"run.json belongs to another run ({record.run})")
+        if not record.complete:
             metrics = _whole_epochs(run_dir / "metrics.csv")
-            return RunResult(run, "diverged", _divergence(info), metrics, info, status)
+            return RunResult(run, "diverged", _divergence(record), metrics, record, status)
         metrics = read_metrics(run_dir / "metrics.csv")
-        expected = int(info["settings"]["epochs"])
+        expected = record.settings.epochs
         if len(metrics) != expected:
             raise DamagedError(f"metrics.csv has {len(metrics)} of {expected} epochs")
         if TRAIN_EVAL[1] not in metrics[-1]:
             raise DamagedError(f"metrics.csv lacks {TRAIN_EVAL[1]} of the last epoch")
     except DamagedError as error:
-        return RunResult(run, "failed", f"{error}; train this run again", info=info, status=status)
-    except (KeyError, TypeError, ValueError):
-        return RunResult(
-            run, "failed", "run.json lacks settings; train this run again", info=info, status=status
-        )
-    return RunResult(run, "complete", "", metrics, info, status)
+        return RunResult(run, "failed", f"{error}; train this run again", record=record, status=status)
+    return RunResult(run, "complete", "", metrics, record, status)
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -146,12 +125,11 @@ def _json_or_empty(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _divergence(info: dict[str, Any]) -> str:
+def _divergence(record: RunRecord) -> str:
     """Return where the loss grew without bound."""
-    where = info.get("diverged") or {}
-    if "epoch" not in where or "step" not in where:
+    if record.diverged is None:
         return "the loss grew without bound"
-    return f"the loss grew without bound in epoch {where['epoch']}, step {where['step']:,}"
+    return f"the loss grew without bound in epoch {record.diverged.epoch}, step {record.diverged.step:,}"
 
 
 def _unfinished(run_dir: Path, status: dict[str, Any]) -> tuple[State, str]:

@@ -24,6 +24,10 @@ def step_boundaries(settings: RunSettings, images: int) -> list[int]:
 
 def images_seen(settings: RunSettings, images: int) -> int:
     """Return the number of images that the run's steps draw, repeats counted."""
-    steps = step_boundaries(settings, images)[-1]
-    passes, rest = divmod(steps, batches_per_epoch(images, settings.batch_size))
-    return passes * images + min(rest * settings.batch_size, images)
+    return images_in_steps(step_boundaries(settings, images)[-1], settings.batch_size, images)
+
+
+def images_in_steps(steps: int, batch_size: int, images: int) -> int:
+    """Return the number of images that the first `steps` steps on a subset of `images` draw, repeats counted."""
+    passes, rest = divmod(steps, batches_per_epoch(images, batch_size))
+    return passes * images + min(rest * batch_size, images)

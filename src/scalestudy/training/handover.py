@@ -7,16 +7,15 @@ beside the checkpoints until `scalestudy collect` has seen every run; a second s
 
 import os
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scalestudy.files import read_json
-from scalestudy.results.read import DamagedError, read_metrics
+from scalestudy.files import sha256_file
+from scalestudy.results.read import read_metrics
+from scalestudy.results.record import DamagedError, RunRecord, read_record
 from scalestudy.study.paths import RUN_FILES, checkpoint_file, finished_folder
 from scalestudy.training.checkpoint import Fingerprint
 
@@ -57,28 +56,27 @@ def take_finished(run_folder: Path, fingerprint: Fingerprint, files: Sequence[st
     """
     kept = finished_folder(run_folder)
     try:
-        record = read_json(kept / "run.json")
-        if record["fingerprint"] != fingerprint or not _whole(kept, record, files):
+        record = read_record(kept / "run.json")
+        if record.fingerprint != fingerprint or not _whole(kept, record, files):
             return None
         for file in kept.iterdir():
             (run_folder / file.name).unlink(missing_ok=True)
             _link(file, run_folder / file.name)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DamagedError, OSError):
         return None
-    return str(record["status"])
+    return record.status
 
 
-def _whole(kept: Path, record: dict[str, Any], files: Sequence[str]) -> bool:
-    """Return whether a finished run's files are there and complete. Weights and predictions are zip archives."""
-    diverged = record["status"] == "diverged"
-    needed = [name for name in files if not (diverged and name == "weights.pth")]
-    archives = [kept / name for name in needed if name.endswith((".npz", ".pth"))]
+def _whole(kept: Path, record: RunRecord, files: Sequence[str]) -> bool:
+    """Return whether a finished run's files are there and as they were written."""
+    needed = [name for name in files if name != "run.json" and (record.complete or name != "weights.pth")]
+    if any(sha256_file(kept / name) != record.files.get(name) for name in needed):
+        return False
     try:
         rows = read_metrics(kept / "metrics.csv")
     except DamagedError:
         return False
-    finished = bool(rows) and rows[-1]["step"] == record["steps"]
-    return (diverged or finished) and all(map(zipfile.is_zipfile, archives))
+    return not record.complete or (bool(rows) and rows[-1]["step"] == record.steps)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,6 +1,5 @@
 """One training job around the loop: device, data and weights in; metrics.csv, run.json and predictions.npz out."""
 
-import csv
 import os
 import platform
 import resource
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,14 +19,26 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from scalestudy import __version__
 from scalestudy.data.store import Store
 from scalestudy.data.subsets import indices_sha256
 from scalestudy.errors import UserError
-from scalestudy.files import atomic_path, read_json, sha256_file, write_json
-from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
+from scalestudy.files import read_json, sha256_file, write_json
+from scalestudy.results.record import (
+    WEIGHTS,
+    Divergence,
+    Normalization,
+    RecordedDataset,
+    RecordedModel,
+    RecordedSettings,
+    RecordedWeights,
+    RunRecord,
+    Subset,
+    write_run,
+)
+from scalestudy.study.budget import batches_per_epoch, images_in_steps, step_boundaries
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import RUN_FILES, checkpoint_file
 from scalestudy.study.settings import RunSettings, TrainEval
@@ -120,19 +130,21 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         )
         store = Store.open(job.data)
         fingerprint = _fingerprint(job, store, device, precision, threads)
-        files = (*RUN_FILES, "weights.pth") if job.save_weights else RUN_FILES
+        files = (*RUN_FILES, WEIGHTS) if job.save_weights else RUN_FILES
         if (state := take_finished(job.output, fingerprint, files)) is not None:
             progress.say("this run has finished before; its files are put back, nothing is trained")
             return state
         splits = Splits.of(store, job.settings, job.task, device)
         normalization = _normalization(job, store)
         model, notes = _initial_model(job, len(splits.classes))
-        facts = _facts(job, store, splits, model)
-        for note in [*notes, _budget_note(facts, job.settings)]:
+        facts = _model_facts(model)
+        images = len(splits.train)
+        steps = step_boundaries(job.settings, images)[-1]
+        for note in [*notes, _budget_note(job.settings, images, len(splits.test), steps)]:
             progress.say(note)
-        normalize = Normalize(normalization["mean"], normalization["std"], device)
+        normalize = Normalize(normalization.mean, normalization.std, device)
         checkpoint = checkpoint_file(job.output)
-        training = Training.fresh(model, job.settings, facts["steps"], device, precision)
+        training = Training.fresh(model, job.settings, steps, device, precision)
         status.write("running")
         stop.defer()
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
@@ -150,38 +162,55 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
                 job.train_eval,
             )
         except DivergedError as error:
-            diverged = {"epoch": error.epoch, "step": error.step}
+            diverged = Divergence(epoch=error.epoch, step=error.step)
             progress.say(f"diverged: {error}; the run stops here")
-        record = {
-            **facts,
-            "fingerprint": fingerprint,
-            "status": "diverged" if diverged else "complete",
-            "diverged": diverged,
-            "device": device.type,
-            "device_name": device_name(device),
-            "precision": precision,
-            "threads": threads,
-            "normalization": normalization,
-            "resumed_from": training.resumed_from,
-            "train_seconds": round(sum(float(row["seconds"]) for row in training.rows), 3),
-            "total_seconds": round(time.perf_counter() - clock, 3),
-            "peak_memory_mb": _peak_memory_mb(device),
-            "started": started.isoformat(timespec="seconds"),
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-            "final_weights_sha256": None if diverged else state_sha256(training.model.state_dict()),
-            "versions": versions(),
-            "platform": platform.platform(),
-            "hostname": socket.gethostname(),
-            "git_commit": git_commit(),
-            "command": shlex.join(["scalestudy", *sys.argv[1:]]),
-        }
+        record = RunRecord(
+            run=job.name,
+            status="diverged" if diverged else "complete",
+            settings=RecordedSettings(**job.settings.model_dump(), dataset=store.info["name"]),
+            task=job.task,
+            subset=_subset(store, splits),
+            dataset=RecordedDataset.model_validate(store.info),
+            weights=None if job.weights is None else _weights_record(job.weights, job.settings.init),
+            model=facts,
+            batches_per_epoch=batches_per_epoch(images, job.settings.batch_size),
+            steps=training.step,
+            images_seen=images_in_steps(training.step, job.settings.batch_size, images),
+            test_images=len(splits.test),
+            fingerprint=fingerprint,
+            diverged=diverged,
+            device=device.type,
+            device_name=device_name(device),
+            precision=precision,
+            threads=threads,
+            normalization=normalization,
+            resumed_from=training.resumed_from,
+            train_seconds=round(sum(float(row["seconds"]) for row in training.rows), 3),
+            total_seconds=round(time.perf_counter() - clock, 3),
+            peak_memory_mb=_peak_memory_mb(device),
+            started=started.isoformat(timespec="seconds"),
+            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            final_weights_sha256=None if diverged else state_sha256(training.model.state_dict()),
+            versions=versions(),
+            platform=platform.platform(),
+            hostname=socket.gethostname(),
+            git_commit=git_commit(),
+            command=shlex.join(["scalestudy", *sys.argv[1:]]),
+        )
         if job.save_weights and not diverged:
-            _write_weights(job.output / "weights.pth", training)
-        _write_predictions(job.output / "predictions.npz", logits, labels)
-        _write_metrics(job.output / "metrics.csv", training.rows, splits)
-        write_json(job.output / "run.json", record)
+            _write_weights(job.output / WEIGHTS, training)
+        else:
+            (job.output / WEIGHTS).unlink(missing_ok=True)  # of an earlier training
+        write_run(
+            job.output,
+            record,
+            training.rows,
+            labels.numpy(),
+            logits.argmax(1).numpy() if len(logits) else np.empty(0, dtype=np.int64),
+            logits.softmax(1).numpy(),
+        )
         keep_finished(job.output)
-    return str(record["status"])
+    return record.status
 
 
 def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
@@ -198,38 +227,26 @@ def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
     if job.weights is None:
         return model, []
     recorded = _weights_record(job.weights, settings.init)
-    return model, load_backbone(model, load_weights(job.weights, recorded["sha256"]), find_head(model)[0])
+    return model, load_backbone(model, load_weights(job.weights, recorded.sha256), find_head(model)[0])
 
 
-def _facts(job: Job, store: Store, splits: Splits, model: nn.Module) -> dict[str, Any]:
-    """Return what run.json says of settings, data and model before the first step."""
-    images, settings = len(splits.train), job.settings
-    weights = None if job.weights is None else _weights_record(job.weights, settings.init)
-    labels = np.asarray(store.train_labels)[splits.train.indices]
-    return {
-        "run": job.name,
-        "status": "running",
-        "settings": {**settings.model_dump(mode="json"), "dataset": store.info["name"]},
-        "task": job.task,
-        "subset": {
-            "images": images,
-            "sha256": indices_sha256(splits.train.indices),
-            "counts": np.bincount(labels, minlength=len(store.info["classes"])).tolist(),
-        },
-        "dataset": {
-            key: store.info[key] for key in ("name", "sha256", "classes", "train_images", "test_images")
-        },
-        "weights": weights,
-        "model": {
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "features": head_features(model),
-            "head": find_head(model)[0],
-        },
-        "batches_per_epoch": batches_per_epoch(images, settings.batch_size),
-        "steps": step_boundaries(settings, images)[-1],
-        "images_seen": images_seen(settings, images),
-        "test_images": len(splits.test),
-    }
+def _subset(store: Store, splits: Splits) -> Subset:
+    """Return which training images the run sees."""
+    indices = splits.train.indices
+    labels = np.asarray(store.train_labels)[indices]
+    return Subset(
+        images=len(indices),
+        sha256=indices_sha256(indices),
+        counts=np.bincount(labels, minlength=len(store.info["classes"])).tolist(),
+    )
+
+
+def _model_facts(model: nn.Module) -> RecordedModel:
+    return RecordedModel(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        features=head_features(model),
+        head=find_head(model)[0],
+    )
 
 
 def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, threads: int) -> Fingerprint:
@@ -240,7 +257,7 @@ def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, t
         job.task,
         job.normalization,
         store.info["sha256"],
-        weights and weights["sha256"],
+        weights and weights.sha256,
         *(["train_eval every"] if job.train_eval == "every" else []),
     ]
     return {
@@ -251,30 +268,29 @@ def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, t
     }
 
 
-def _budget_note(facts: Mapping[str, Any], settings: RunSettings) -> str:
-    images = facts["subset"]["images"]
+def _budget_note(settings: RunSettings, images: int, test_images: int, steps: int) -> str:
     merged = images % settings.batch_size == 1 and images > settings.batch_size
     return (
-        f"{images:,} training images, {facts['test_images']:,} test images; {facts['batches_per_epoch']:,} batches of "
-        f"{settings.batch_size} a pass, {facts['steps']:,} steps"
+        f"{images:,} training images, {test_images:,} test images; "
+        f"{batches_per_epoch(images, settings.batch_size):,} batches of {settings.batch_size} a pass, {steps:,} steps"
         + ("; the last image of a pass joins the batch before it" if merged else "")
     )
 
 
-def _normalization(job: Job, store: Store) -> dict[str, Any]:
+def _normalization(job: Job, store: Store) -> Normalization:
     """Return the input statistics that the job names, with their numbers."""
     if job.normalization == "imagenet":
-        return {"name": "imagenet", "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-    return {"name": "dataset", "mean": store.info["mean"], "std": store.info["std"]}
+        return Normalization(name="imagenet", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    return Normalization(name="dataset", mean=store.info["mean"], std=store.info["std"])
 
 
-def _weights_record(file: Path, name: str) -> dict[str, str]:
+def _weights_record(file: Path, name: str) -> RecordedWeights:
     """Return name, SHA-256 and source of initial weights, from the record beside them where there is one."""
     require_weights(file)
     record = file.with_name("weights.json")
     if record.is_file():
-        return {"name": file.parent.name, **read_json(record)}
-    return {"name": name, "sha256": sha256_file(file), "source": str(file)}
+        return RecordedWeights.model_validate({"name": file.parent.name, **read_json(record)})
+    return RecordedWeights(name=name, sha256=sha256_file(file), source=str(file))
 
 
 class Status:
@@ -354,27 +370,6 @@ def _out_of_memory(error: Exception) -> torch.device | None:
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "allocate memory" in str(error):
         return torch.device("cpu")
     return None
-
-
-def _write_metrics(path: Path, rows: list[Row], splits: Splits) -> None:
-    columns = ["epoch", "step", "lr", "train_loss", "train_accuracy"]
-    for name in splits.measured(train=True):
-        columns += [f"{name}_loss", f"{name}_accuracy"]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*columns, "seconds", "images_per_second"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _write_predictions(path: Path, logits: Tensor, labels: Tensor) -> None:
-    """Write labels int64 [M], predictions int64 [M], probabilities float16 [M, C]; all empty for a diverged run."""
-    with atomic_path(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            labels=labels.numpy(),
-            predictions=logits.argmax(1).numpy() if len(logits) else np.empty(0, dtype=np.int64),
-            probabilities=logits.softmax(1).numpy().astype(np.float16),
-        )
 
 
 def _write_weights(path: Path, training: Training) -> None:

@@ -15,6 +15,7 @@ import platformdirs
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
+from scalestudy.results.record import DamagedError, read_record
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
@@ -200,18 +201,16 @@ class Speeds:
         found: dict[str, list[Speed]] = {}
         for folder in folders:
             try:
-                record = read_json(folder / "run.json")
-                if record["resumed_from"]:
+                record = read_record(folder / "run.json")
+                if record.resumed_from:
                     continue  # its seconds are those of a part
-                settings = RunSettings.model_validate(
-                    {key: value for key, value in record["settings"].items() if key != "dataset"}
-                )
-                images, test = record["subset"]["images"], record["test_images"]
-                held_out = _nearest(settings.validation * record["dataset"]["train_images"])
+                settings = record.settings
+                images, test = record.subset.images, record.test_images
+                held_out = _nearest(settings.validation * record.dataset.train_images)
                 measured = _images_measured(settings, images, test + held_out, train_eval)
-                evaluation = max(record["total_seconds"] - record["train_seconds"] - 1, 0.1)
-                speed = Speed(record["images_seen"] / record["train_seconds"], measured / evaluation)
-            except (OSError, ValueError, KeyError, ZeroDivisionError):
+                evaluation = max(record.total_seconds - record.train_seconds - 1, 0.1)
+                speed = Speed(record.images_seen / record.train_seconds, measured / evaluation)
+            except (DamagedError, ZeroDivisionError):
                 continue
             found.setdefault(speed_key(settings), []).append(speed)
         return Speeds(

@@ -1,0 +1,232 @@
+"""What a finished run leaves behind: `run.json`, `metrics.csv` and `predictions.npz`, written and read here alone.
+
+`run.json` is written last. It holds the SHA-256 of the run's other files and of itself, so that one edited number or
+one flipped byte in any of them is found. No torch, no pandas: training writes it, everything else reads it.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scalestudy.files import atomic_path, sha256_file, write_json
+from scalestudy.study.settings import RunSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RECORD, METRICS, PREDICTIONS, WEIGHTS = "run.json", "metrics.csv", "predictions.npz", "weights.pth"
+
+COUNTED = ("epoch", "step")
+# The training subset in evaluation mode: of the last epoch (empty in the others), or of every one.
+TRAIN_EVAL = ("train_eval_loss", "train_eval_accuracy")
+VALIDATION = ("validation_loss", "validation_accuracy")
+SPEED = ("seconds", "images_per_second")
+MEASURED = ("lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", *SPEED)
+
+Epoch = Mapping[str, float]
+
+
+class DamagedError(Exception):
+    """A file of a run is half-written, empty, altered, or not that run's; the message starts with its name."""
+
+
+class _Part(BaseModel):
+    """A part of a record. Keys that a later version may add are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class RecordedSettings(RunSettings):
+    """All settings of a run, and the name of its dataset store."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dataset: str
+
+
+class Subset(_Part):
+    """The training images of a run: how many, the SHA-256 of their indices, how many of each class."""
+
+    images: int
+    sha256: str
+    counts: list[int]
+
+
+class RecordedDataset(_Part):
+    """The dataset store that a run was trained on; sha256 is that of dataset.json."""
+
+    name: str
+    sha256: str
+    classes: list[str]
+    train_images: int
+    test_images: int
+
+
+class RecordedWeights(_Part):
+    """The initial weights of a run, and where they came from."""
+
+    name: str
+    sha256: str
+    source: str
+
+
+class RecordedModel(_Part):
+    """The network: its parameters, the features before its head, the name of the head."""
+
+    parameters: int
+    features: int
+    head: str
+
+
+class Divergence(_Part):
+    """Where the loss was no finite number any more, or exploded. Counted from 1."""
+
+    epoch: int
+    step: int
+
+
+class Normalization(_Part):
+    """Input statistics, for each channel, in [0, 1]."""
+
+    name: str
+    mean: list[float]
+    std: list[float]
+
+
+class RunRecord(_Part):
+    """What run.json says of a finished run, or of a finished upstream stage.
+
+    `steps` and `images_seen` are those taken, also where a run diverged before its end. `fingerprint` is all that the
+    numbers depend on, in short (see `training.job`). Times are in seconds, `started` and `ended` in UTC. `files` maps
+    the name of each other file of the run to its SHA-256; it is empty in records of versions that did not note it.
+    """
+
+    run: str
+    status: Literal["complete", "diverged"]
+    settings: RecordedSettings
+    task: Literal["labels", "rotation"] = "labels"
+    subset: Subset
+    dataset: RecordedDataset
+    weights: RecordedWeights | None
+    model: RecordedModel
+    batches_per_epoch: int
+    steps: int
+    images_seen: int
+    test_images: int
+    fingerprint: dict[str, str]
+    diverged: Divergence | None
+    device: str
+    device_name: str
+    precision: str
+    threads: int
+    normalization: Normalization
+    resumed_from: list[int]
+    train_seconds: float
+    total_seconds: float
+    peak_memory_mb: float
+    started: str
+    ended: str
+    final_weights_sha256: str | None
+    versions: dict[str, str]
+    platform: str
+    hostname: str
+    git_commit: str | None
+    command: str
+    files: dict[str, str] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its end (else it diverged)."""
+        return self.status == "complete"
+
+
+def write_run(
+    folder: Path,
+    record: RunRecord,
+    epochs: Sequence[Epoch],
+    labels: "NDArray[np.int64]",
+    predictions: "NDArray[np.int64]",
+    probabilities: "NDArray[np.float32]",
+) -> RunRecord:
+    """Write predictions.npz, metrics.csv and, last, run.json into `folder`; return the record as written.
+
+    `epochs`: one mapping per finished epoch. labels and predictions int64 [M], probabilities [M, C] on the test set
+    after the last epoch; all empty for a diverged run. `folder`/weights.pth belongs to the run where it is there.
+    """
+    import numpy as np
+
+    with atomic_path(folder / PREDICTIONS) as temporary:
+        np.savez_compressed(
+            temporary, labels=labels, predictions=predictions, probabilities=probabilities.astype(np.float16)
+        )
+    columns = metrics_columns(held_out=record.settings.validation > 0)
+    with (
+        atomic_path(folder / METRICS) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(epochs)
+    names = [METRICS, PREDICTIONS, *([WEIGHTS] if (folder / WEIGHTS).exists() else [])]
+    whole = record.model_copy(update={"files": {name: sha256_file(folder / name) for name in names}})
+    write_record(folder / RECORD, whole)
+    return whole
+
+
+def metrics_columns(*, held_out: bool) -> list[str]:
+    """Return the columns of metrics.csv in their order; `held_out` says whether the study holds images out."""
+    measured = [name for name in MEASURED if name not in SPEED]
+    return [*COUNTED, *measured, *(VALIDATION if held_out else ()), *TRAIN_EVAL, *SPEED]
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Write a record as JSON, with the SHA-256 of its own content as the last key."""
+    content = record.model_dump(mode="json")
+    write_json(path, {**content, "sha256": _content_sha256(content)})
+
+
+def read_record(path: Path) -> RunRecord:
+    """Return the record in the JSON file at `path`.
+
+    Raises DamagedError, naming the file and what is wrong, where it is absent, cut, mistyped or altered.
+    """
+    name = path.name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DamagedError(f"{name} is missing") from None
+    except ValueError:  # not JSON, or not UTF-8
+        raise DamagedError(f"{name} is empty or cut short") from None
+    except OSError as error:
+        raise DamagedError(f"{name} cannot be read ({error.strerror or error})") from None
+    if not isinstance(content, dict):
+        raise DamagedError(f"{name} is not a run's record")
+    return parse_record(content, name)
+
+
+def parse_record(content: Mapping[str, Any], name: str = RECORD) -> RunRecord:
+    """Return the record that a JSON object holds; DamagedError as `read_record`."""
+    own = content.get("sha256")
+    if (own is not None) != ("files" in content):  # both came with the same version
+        raise DamagedError(f"{name} was altered since it was written")
+    if own is not None and own != _content_sha256({k: v for k, v in content.items() if k != "sha256"}):
+        raise DamagedError(f"{name} was altered since it was written")
+    try:
+        return RunRecord.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "missing":
+            raise DamagedError(f"{name} lacks {where}") from None
+        raise DamagedError(f"{name} says {where}: {str(fault['input'])[:40]}") from None
+
+
+def _content_sha256(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
