@@ -19,7 +19,8 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from scalestudy.results.status import RunStatus, clock, duration, run_status
+from scalestudy.report.wording import duration
+from scalestudy.results.status import RunStatus, clock, run_status
 from scalestudy.workflow.forecast import Forecast, read_forecast
 
 _TRAINING = ("train", "pretrain")

@@ -258,6 +258,6 @@ def test_fractions_are_read_by_value_and_named_as_written(tmp_path: Path) -> Non
 
 def test_an_interval_that_leaves_zero_out_beside_a_corrected_verdict_says_why() -> None:
     difference = {"verdict": "not distinguishable", "value": -0.033, "low": -0.062, "high": -0.004}
-    text = "not distinguishable (-3.3 points, 95 % interval -6.2 to -0.4 before the correction)"
+    text = "not distinguishable (−3.3 points, 95 % interval −6.2 to −0.4 before the correction)"
     assert short(difference) == text
     assert "before" not in short({**difference, "high": 0.004})

@@ -11,7 +11,7 @@ from synthetic import Settings, default_accuracy
 from typer.testing import CliRunner
 
 from scalestudy.cli import app
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.sharing.compare import compare, lines, write_csv, write_html
 from scalestudy.sharing.export import export_tables
 
@@ -93,7 +93,7 @@ def test_csv_and_page_hold_the_same_numbers(versions: tuple[Path, Path], tmp_pat
         assert cells[0].text == row["setting"]
         for side, cell in zip("ab", cells[1:3], strict=True):
             value = float(row[side]) if row[side] else None
-            assert cell.text.split() == [text.percent(value), "n", "=", row[f"n_{side}"]]
+            assert cell.text.split() == [wording.bare_percent(value), "n", "=", row[f"n_{side}"]]
             assert cell.runs == row[f"runs_{side}"].split()
         assert row["verdict"] in cells[4].text
     assert any("ResNet-50" in line and "higher" in line for line in lines(versus))

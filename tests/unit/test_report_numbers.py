@@ -12,7 +12,7 @@ from pages import Page, PageCell, markdown_tables, plain
 from report_study import rendered
 
 from scalestudy.analysis.steps import accuracy_at
-from scalestudy.report import text
+from scalestudy.report import wording
 
 HYPERPARAMETERS = {"batch sizes": {"batch_size": [32, 64]}, "sgd": {"optimizer": ["sgd"], "lr": [0.1]}}
 REFERENCE = {
@@ -162,15 +162,18 @@ def test_every_cell_with_a_measure_is_what_its_runs_give(study: Study) -> None:
 
 
 WRITTEN: dict[str, Callable[[float], str]] = {
-    "difference": text.points,
-    "slope": lambda value: text.decimal(value, 2),
-    "train_seconds": text.seconds,
-    "images_per_second": text.rate,
-    "peak_memory_mb": text.rate,
+    "difference": wording.bare_points,
+    "slope": lambda value: wording.decimal(value, 2),
+    "train_seconds": wording.duration,
+    "images_per_second": wording.rate,
+    "peak_memory_mb": wording.rate,
     **dict.fromkeys(
-        ("test_accuracy", "train_accuracy", "validation_accuracy", "gap", "ece", "confidence"), text.percent
+        ("test_accuracy", "train_accuracy", "validation_accuracy", "gap", "ece", "confidence"),
+        wording.bare_percent,
     ),
-    **dict.fromkeys(("train_images", "optimizer_steps", "images_seen", "batch_size", "epochs"), text.count),
+    **dict.fromkeys(
+        ("train_images", "optimizer_steps", "images_seen", "batch_size", "epochs"), wording.count
+    ),
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import jinja2
@@ -15,7 +16,7 @@ from report_study import analysed, rendered
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
-from scalestudy.report import text
+from scalestudy.report import markup
 from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.figures.drawing import draw, save
 from scalestudy.report.inputs import Inputs
@@ -196,12 +197,20 @@ def test_one_seed_has_no_bar_and_says_so(tmp_path: Path) -> None:
 
 
 def test_markdown_of_sentences_keeps_names_and_shows_code() -> None:
-    assert text.prose_markdown("add `a|b` to *x* | <y>") == r"add `a\|b` to \*x\* \| &lt;y&gt;"
-    assert text.prose_markdown("a lone ` is a name's") == r"a lone \` is a name's"
+    assert markup.prose_markdown("add `a|b` to *x* | <y>") == r"add `a\|b` to \*x\* \| &lt;y&gt;"
+    assert markup.prose_markdown("a lone ` is a name's") == r"a lone \` is a name's"
 
 
-def test_minus_signs_in_sentences_are_minus_signs_and_names_keep_their_hyphens() -> None:
-    assert text.sentence("from -3.2 to 1e-4 in ResNet-18 (-1)") == "From −3.2 to 1e-4 in ResNet-18 (−1)."
+def test_every_negative_number_on_the_page_has_a_proper_minus_sign(tmp_path: Path) -> None:
+    """Where weights hurt and the larger model is worse: in sentences, tables and figures alike."""
+
+    def worse_with_weights(settings: dict[str, Any]) -> float:
+        return 0.6 - 0.2 * (settings["init"] != "none") - 0.1 * (settings["model"] == "resnet50")
+
+    report = rendered(tmp_path, accuracy=worse_with_weights, seeds=(0, 1))
+    words = " ".join(Page(report / "report.html").words)
+    assert len(re.findall(r"\u2212\d", words)) > 10
+    assert re.findall(r"(?<![\w.)-])-\d", words.partition("How to reproduce")[0]) == []
 
 
 def test_every_figure_is_drawn_by_a_function_of_its_name() -> None:

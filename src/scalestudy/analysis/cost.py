@@ -6,7 +6,7 @@ from typing import Any
 from scalestudy.analysis.cells import Cell, Grid, describe_cell
 from scalestudy.analysis.labels import Labels, share_of_data
 from scalestudy.analysis.load import StudyData
-from scalestudy.analysis.words import counted, percent
+from scalestudy.analysis.words import counted, duration, percent
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -85,20 +85,11 @@ def _headline(cells: Sequence[Cell], front: Sequence[int], labels: Labels) -> st
     if cheap is dear:
         return (
             f"{labels.series(cheap.model, cheap.init)} on {share_of_data(cheap.fraction)} is both the fastest and the "
-            f"most accurate: {percent(cheap.accuracy or 0.0)} after {seconds_text(low)} of training."
+            f"most accurate: {percent(cheap.accuracy or 0.0)} after {duration(low)} of training."
         )
     return (
         f"The fastest cell, {labels.series(cheap.model, cheap.init)} on {share_of_data(cheap.fraction)}, reaches "
-        f"{percent(cheap.accuracy or 0.0)} in {seconds_text(low)}; the most accurate, "
+        f"{percent(cheap.accuracy or 0.0)} in {duration(low)}; the most accurate, "
         f"{labels.series(dear.model, dear.init)} on {share_of_data(dear.fraction)}, {percent(dear.accuracy or 0.0)} in "
-        f"{seconds_text(high)}; {counted(len(front), 'cell')} of {len(cells)} are not beaten at their price."
+        f"{duration(high)}; {counted(len(front), 'cell')} of {len(cells)} are not beaten at their price."
     )
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration in words: `43 s`, `12 min`, `3.4 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -13,7 +13,7 @@ from scalestudy.analysis.cells import Cell, Grid
 from scalestudy.analysis.intervals import deviation, student_t, wilson
 from scalestudy.analysis.labels import Labels
 from scalestudy.analysis.load import StudyData
-from scalestudy.analysis.words import percent, points, signed_points, thousands
+from scalestudy.analysis.words import percent, points, signed, signed_points, thousands
 
 FEWEST_SIZES = 4
 DRAWS = 400
@@ -290,7 +290,7 @@ def _headline(series: Sequence[dict[str, Any]]) -> str:
     elif f"{abs(falls[0]):.0f}" == f"{abs(falls[-1]):.0f}" == "0":
         change = "does not change"
     else:
-        change = f"changes by {-falls[-1]:+.0f} to {-falls[0]:+.0f} %"
+        change = f"changes by {signed(-falls[-1], 0)} to {signed(-falls[0], 0)} %"
     fitted = sum(each["fit"]["fitted"] for each in base)
     note = (
         f"; a power law is fitted to {fitted} of {len(base)} series" if fitted else "; no power law is fitted"

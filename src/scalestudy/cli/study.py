@@ -11,7 +11,8 @@ import typer
 from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.machine import usable_cpus
-from scalestudy.results.status import RunStatus, clock, duration, study_status, summary
+from scalestudy.report.wording import duration
+from scalestudy.results.status import RunStatus, clock, study_status, summary
 from scalestudy.study.config import DEFAULT_STUDY, Study, json_schema, load_study
 from scalestudy.study.runs import Run, impossible_runs, plan_runs
 from scalestudy.workflow.study_record import study_record

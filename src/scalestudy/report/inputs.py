@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.palette import Looks
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Inputs:
     def init(self, name: str) -> str:
         """Return the title of initial weights, or the name where the title is too long for a figure."""
         title = str(self.findings["labels"]["init"].get(name, name))
-        return text.short_label(title.removeprefix("pretrained on "), name)
+        return wording.short_label(title.removeprefix("pretrained on "), name)
 
     def classes(self) -> list[str]:
         """Return the class names."""

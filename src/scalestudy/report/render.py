@@ -12,7 +12,7 @@ from markupsafe import Markup
 from scalestudy import __version__
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
-from scalestudy.report import text
+from scalestudy.report import markup, wording
 from scalestudy.report.figures import figure_names
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections import SECTIONS
@@ -105,17 +105,19 @@ def _glance(context: Context) -> tuple[Fact, ...]:
     classes = f", {len(dataset['classes'])} classes" if dataset["classes"] else ""
     facts = [
         Fact("Data", f"{dataset['title'] or dataset['name']}{classes}"),
-        Fact("Models", text.listed([context.model(name) for name in axes["model"]])),
-        Fact("Initial weights", text.listed([context.init(name) for name in axes["init"]])),
+        Fact("Models", wording.listing([context.model(name) for name in axes["model"]])),
+        Fact("Initial weights", wording.listing([context.init(name) for name in axes["init"]])),
         Fact(
             "Training images",
-            text.listed([f"{each['train_images']:,}" for each in setup["subsets"] if each["train_images"]]),
+            wording.listing(
+                [f"{each['train_images']:,}" for each in setup["subsets"] if each["train_images"]]
+            ),
         ),
         Fact("Seeds per setting", _seeds(context)),
     ]
     total = context.findings["cost"].get("total_train_seconds")
     if total:
-        facts.append(Fact("Training time, all runs", text.seconds(total)))
+        facts.append(Fact("Training time, all runs", wording.duration(total)))
     return tuple(fact for fact in facts if fact.text)
 
 
@@ -148,11 +150,11 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
         "prose": _prose,
         "breakable": _breakable,
         "unbroken": _unbroken,
-        "few": text.few,
-        "md_prose": text.prose_markdown,
-        "md": text.markdown,
-        "mdcode": text.code,
-        "anchor": text.anchor,
+        "few": wording.few,
+        "md_prose": markup.prose_markdown,
+        "md": markup.markdown,
+        "mdcode": markup.code,
+        "anchor": markup.anchor,
         "trusted": Markup,
     }
     found.filters.update(filters)
@@ -161,7 +163,7 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
 
 def _prose(words: str) -> Markup:
     """Return a sentence for HTML, what stands between backticks as code."""
-    pieces = text.prose_pieces(words)
+    pieces = markup.prose_pieces(words)
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if code else piece for piece, code in pieces
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from scalestudy.report.palette import VARIABLES
-from scalestudy.report.text import few
+from scalestudy.report.wording import few
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"

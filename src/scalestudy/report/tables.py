@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.view import Cell, Column, Row, Table
 
 Json = dict[str, Any]
@@ -11,12 +11,12 @@ Json = dict[str, Any]
 
 def plain(value: object, *, code: bool = False) -> Cell:
     """Return a cell of plain text."""
-    return Cell(text.MISSING if value is None else str(value), code=code)
+    return Cell(wording.MISSING if value is None else str(value), code=code)
 
 
 def number(value: float | None, runs: Sequence[str] = (), measure: str = "") -> Cell:
     """Return a cell with a count; `measure` is the column of results.csv that holds it."""
-    return Cell(text.count(value), "", tuple(runs), measure if runs else "", value)
+    return Cell(wording.count(value), "", tuple(runs), measure if runs else "", value)
 
 
 def gone(cell: Json) -> Cell:
@@ -25,49 +25,50 @@ def gone(cell: Json) -> Cell:
     states = list(dict.fromkeys(each["state"] for each in left_out)) or ["missing"]
     reasons = list(dict.fromkeys(each["reason"] for each in left_out if each["reason"]))
     runs = tuple(each["run"] for each in left_out) or tuple(cell["planned_runs"])
-    return Cell(text.listed(states), "; ".join(reasons), runs, tone="gone")
+    return Cell(wording.listing(states), "; ".join(reasons), runs, tone="gone")
 
 
 def stat(cell: Json | None, measure: str, *, bounds: bool = True, digits: int = 1) -> Cell:
     """Return a cell with a measure that is a proportion, in per cent, with n and its interval."""
     if cell is None:
-        return Cell(text.MISSING, "not planned")
+        return Cell(wording.MISSING, "not planned")
     found = cell[measure]
     if not found or found["value"] is None:
-        return gone(cell) if not cell["n"] else Cell(text.MISSING, "not recorded", tuple(cell["runs"]))
+        return gone(cell) if not cell["n"] else Cell(wording.MISSING, "not recorded", tuple(cell["runs"]))
     small = count_of(found)
     if bounds and found["low"] is not None:
-        small = f"{text.interval(found['low'], found['high'], digits)}; {small}"
-    return Cell(text.percent(found["value"], digits), small, tuple(found["runs"]), measure, found["value"])
+        small = f"{wording.bare_percent_range(found['low'], found['high'], digits)}; {small}"
+    return Cell(
+        wording.bare_percent(found["value"], digits), small, tuple(found["runs"]), measure, found["value"]
+    )
 
 
 def quantity(cell: Json | None, measure: str, words: str) -> Cell:
     """Return a cell with a measure that is no proportion (seconds, megabytes), written as `words`, with n."""
     if cell is None:
-        return Cell(text.MISSING, "not planned")
+        return Cell(wording.MISSING, "not planned")
     found = cell[measure]
     if not found or found["value"] is None:
-        return gone(cell) if not cell["n"] else Cell(text.MISSING, "not recorded", tuple(cell["runs"]))
+        return gone(cell) if not cell["n"] else Cell(wording.MISSING, "not recorded", tuple(cell["runs"]))
     return Cell(words, count_of(found), tuple(found["runs"]), measure, found["value"])
 
 
 def count_of(found: Json) -> str:
     """Return `n = 3`, or `n = 2 of 3` where runs are missing."""
-    planned = found["planned"]
-    return f"n = {found['n']}" + (f" of {planned}" if planned != found["n"] else "")
+    return wording.runs_counted(found["n"], found["planned"])
 
 
 def difference(found: Json | None) -> Cell:
     """Return a cell with a difference in points, its interval and n; the verdict decides the tone."""
     if found is None:
-        return Cell(text.MISSING, "not compared")
+        return Cell(wording.MISSING, "not compared")
     runs = tuple(found["runs"])
     if found["value"] is None:
-        return Cell(text.MISSING, found["verdict"], runs)
+        return Cell(wording.MISSING, found["verdict"], runs)
     small = f"n = {found['n']}"
     if found["low"] is not None:
-        small = f"{text.points(found['low'])} to {text.points(found['high'])}; {small}"
-    return Cell(text.points(found["value"]), small, runs, "difference", found["value"])
+        small = f"{wording.bare_point_range(found['low'], found['high'])}; {small}"
+    return Cell(wording.bare_points(found["value"]), small, runs, "difference", found["value"])
 
 
 def verdict(found: Json | None, methods: Sequence[str]) -> Cell:
@@ -78,7 +79,7 @@ def verdict(found: Json | None, methods: Sequence[str]) -> Cell:
     sign = {"higher": "▲ ", "lower": "▼ "}.get(found["verdict"], "")
     small = [found["method_text"]] if len(methods) > 1 else []
     if found["p_holm"] is not None:
-        small.append(p_value(found["p_holm"]))
+        small.append(wording.p_value(found["p_holm"]))
     return Cell(sign + found["verdict"], ", ".join(small), tuple(found["runs"]), tone=tone)
 
 
@@ -96,11 +97,6 @@ def difference_note(methods: Sequence[str], family: int) -> str:
     if family > 1:
         words += f" p values are corrected for the {family} comparisons of this table (Holm)."
     return words
-
-
-def p_value(value: float) -> str:
-    """Return a p value: `p = 0.032`, `p < 0.001`."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def heads(*columns: Column | str) -> list[Column]:

@@ -67,14 +67,6 @@ def summary(statuses: list[RunStatus]) -> str:
     return ", ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Return a time that a person reads at a glance: `45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def clock(seconds_from_now: float) -> str:
     """Return the local time of day that many seconds from now, with the date where it is not today."""
     end = time.time() + seconds_from_now

@@ -15,9 +15,8 @@ from scalestudy.analysis.comparisons import Comparison, compare_cells, differenc
 from scalestudy.analysis.labels import Labels
 from scalestudy.analysis.load import StudyData, load_study
 from scalestudy.files import atomic_path, write_text
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.render import environment, templates
-from scalestudy.report.tables import p_value
 
 Settings = Mapping[str, Any]
 
@@ -78,7 +77,7 @@ class Versus:
                 ("without a result in one of them", ("no result in A", "no result in B")),
             )
         }
-        found = text.listed([f"{count:,} {words}" for words, count in counts.items() if count])
+        found = wording.listing([f"{count:,} {words}" for words, count in counts.items() if count])
         several = "test accuracies are" if len(numbers) != 1 else "test accuracy is"
         return f"{len(numbers):,} {several} in both: in B, {found}."
 
@@ -212,15 +211,18 @@ def lines(versus: Versus) -> list[str]:
     found += [f"differs throughout: {'; '.join(versus.differs)}"] if versus.differs else []
     found += ["", versus.summary, ""]
     numbers = sorted(versus.of("test_accuracy"), key=lambda number: number.verdict not in ("higher", "lower"))
-    width = max((text.width(number.label) for number in numbers), default=0)
+    width = max((wording.width(number.label) for number in numbers), default=0)
     for number in numbers:
         bounds = (
-            f" ({text.points(number.low)} to {text.points(number.high)})" if number.low is not None else ""
+            f" ({wording.bare_point_range(number.low, number.high)})"
+            if number.low is not None and number.high is not None
+            else ""
         )
-        moved = f"{text.points(number.difference)}{bounds}" if number.difference is not None else ""
-        label = number.label + " " * (width - text.width(number.label))
+        moved = f"{wording.bare_points(number.difference)}{bounds}" if number.difference is not None else ""
+        label = number.label + " " * (width - wording.width(number.label))
         values = (
-            f"{text.percent(number.a):>5} -> {text.percent(number.b):>5} %  n = {number.n_a}, {number.n_b}"
+            f"{wording.bare_percent(number.a):>5} -> {wording.bare_percent(number.b):>5} %"
+            f"  n = {number.n_a}, {number.n_b}"
         )
         found.append(f"{label}  {values}  {moved}  {number.verdict}".rstrip())
     for name, labels in (("A", versus.only_a), ("B", versus.only_b)):
@@ -234,7 +236,7 @@ def write_html(versus: Versus, path: Path) -> None:
     place = templates()
     template = environment(place).get_template("compare.html.j2")
     style = Markup((place / "report.css").read_text(encoding="utf-8"))
-    words = {"percent": text.percent, "points": text.points, "p_value": p_value}
+    words = {"percent": wording.bare_percent, "points": wording.bare_points, "p_value": wording.p_value}
     write_text(
         path, template.render(versus=versus, measures=MEASURES, style=style, version=__version__, **words)
     )

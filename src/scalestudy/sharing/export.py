@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scalestudy.errors import UserError
 from scalestudy.files import write_text
-from scalestudy.report import text
+from scalestudy.report import markup, wording
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.render import build
 from scalestudy.report.view import Cell, Table
@@ -53,8 +53,8 @@ def as_csv(table: Table) -> str:
         values = []
         for cell, note in zip(row.cells, noted, strict=True):
             shown = f"{cell.text} {cell.mark}".strip()
-            values += [shown.replace(text.MINUS, "-")] + (
-                [cell.small.replace(text.MINUS, "-")] if note else []
+            values += [shown.replace(wording.MINUS, "-")] + (
+                [cell.small.replace(wording.MINUS, "-")] if note else []
             )
         runs = dict.fromkeys(run for cell in row.cells for run in cell.runs)
         writer.writerow([*values, " ".join(runs)])
@@ -70,24 +70,24 @@ def as_latex(table: Table) -> str:
     rules, groups, place = [], [], 1
     for words, span in table.groups:
         groups.append(
-            f"\\multicolumn{{{span}}}{{c}}{{{text.latex(words)}}}" if words else " & ".join([""] * span)
+            f"\\multicolumn{{{span}}}{{c}}{{{markup.latex(words)}}}" if words else " & ".join([""] * span)
         )
         rules += [f"\\cmidrule(lr){{{place}-{place + span - 1}}}"] if words else []
         place += span
     head = [" & ".join(groups) + r" \\", " ".join(rules)] if groups else []
-    head.append(" & ".join(text.latex(column.text) for column in table.columns) + r" \\")
+    head.append(" & ".join(markup.latex(column.text) for column in table.columns) + r" \\")
     body: list[str] = []
     for row, span in table.spans:
         if span > 1 and body:
             body.append(r"\addlinespace")
         cells = [_latex_cell(cell) for cell in row.cells]
         body.append(" & ".join(["", *cells[1:]] if span == 0 else cells) + r" \\")
-    note = [rf"\par\smallskip\footnotesize {text.latex(table.note)}"] if table.note else []
+    note = [rf"\par\smallskip\footnotesize {markup.latex(table.note)}"] if table.note else []
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{text.latex(table.title)}}}",
+            rf"\caption{{{markup.latex(table.title)}}}",
             rf"\label{{tab:{table.id.removeprefix('table-').replace('_', '-')}}}",
             rf"\begin{{tabular}}{{{align}}}",
             r"\toprule",
@@ -104,8 +104,8 @@ def as_latex(table: Table) -> str:
 
 
 def _latex_cell(cell: Cell) -> str:
-    words = text.latex(cell.text)
+    words = markup.latex(cell.text)
     if cell.tone == "best":
         words = rf"\textbf{{{words}}}"
-    words += f" {text.latex(cell.mark)}" if cell.mark else ""
-    return words + (rf" {{\scriptsize ({text.latex(cell.small)})}}" if cell.small else "")
+    words += f" {markup.latex(cell.mark)}" if cell.mark else ""
+    return words + (rf" {{\scriptsize ({markup.latex(cell.small)})}}" if cell.small else "")

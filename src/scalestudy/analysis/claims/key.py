@@ -17,9 +17,8 @@ from scalestudy.analysis.claims.facts import (
     tally,
     tally_text,
 )
-from scalestudy.analysis.cost import seconds_text
 from scalestudy.analysis.labels import share_of_data
-from scalestudy.analysis.words import counted, percent, share_range, signed_points
+from scalestudy.analysis.words import counted, duration, percent, share_range, signed_points
 
 
 def best(facts: Facts) -> Json | None:
@@ -152,5 +151,5 @@ def cost(facts: Facts) -> Json | None:
     cost = facts.all["cost"]
     if not cost["points"]:
         return None
-    text = f"{cost['headline']} All runs together trained for {seconds_text(cost['total_train_seconds'])}."
+    text = f"{cost['headline']} All runs together trained for {duration(cost['total_train_seconds'])}."
     return claim(facts, "", text, cost["pareto"], ["cost"], ["cost"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from scalestudy.report import palette, style, text
+from scalestudy.report import palette, style, wording
 from scalestudy.report.figures.base import (
     LineLabel,
     Sheet,
@@ -184,7 +184,7 @@ def _init_title(inputs: Inputs, axes: Axes, init: str) -> str:
     full = str(inputs.findings["labels"]["init"].get(init, init))
     room = float(axes.get_window_extent().width) * 72 / axes.figure.dpi
     words = full if style.text_width(full, style.TITLE, bold=True) <= room else inputs.init(init)
-    return text.sentence(words).rstrip(".")
+    return wording.sentence(words).rstrip(".")
 
 
 def init_side_by_side(inputs: Inputs) -> Sheet:
@@ -462,7 +462,7 @@ def model_size(inputs: Inputs) -> Sheet:
 def _model_ticks(inputs: Inputs, axes: Axes, parameters: dict[str, int | None]) -> None:
     """Put the models themselves on the axis of parameters, those left out whose label would touch another."""
     known = sorted((value, name) for name, value in parameters.items() if value)
-    labels = [f"{inputs.model(name)}\n{text.short_count(value)}" for value, name in known]
+    labels = [f"{inputs.model(name)}\n{wording.short_count(value)}" for value, name in known]
     values = [float(value) for value, _ in known]
     axes.set_xticks(values, without_collisions(axes, values, labels))
     axes.set_xlabel("parameters", labelpad=3)
@@ -532,12 +532,12 @@ def reference(inputs: Inputs) -> Sheet:
         colour = inputs.looks.colour(row["settings"].get("model", ""))
         theirs = Look(colour, palette.INITS[1][0], "o", hollow=True)
         ours = Look(colour, palette.INITS[1][0], "o", hollow=False)
-        note = f"{row['label']}: theirs {text.percent(row['theirs'])} %"
+        note = f"{row['label']}: theirs {wording.bare_percent(row['theirs'])} %"
         if row["ours"] is not None:
             axes.plot(
                 [row["theirs"], row["ours"]], [place, place], color=colour, linewidth=1.1, alpha=0.6, zorder=2
             )
-            note += f", ours {text.percent(row['ours'])} %; {row['verdict']}"
+            note += f", ours {wording.bare_percent(row['ours'])} %; {row['verdict']}"
             draw_points(sheet, axes, ours, [row["ours"]], [float(place)], [(note, runs)], line=False)
         draw_points(sheet, axes, theirs, [row["theirs"]], [float(place)], [(note, runs)], line=False)
         words = row["verdict"] if row["ours"] is not None else row["reason"] or "no result"

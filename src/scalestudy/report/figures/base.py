@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from scalestudy.report import style, text
+from scalestudy.report import style, wording
 from scalestudy.report.inputs import Json
 from scalestudy.report.palette import FAINT, INK, MUTED, PAPER, Look
 from scalestudy.report.style import BODY, SMALL
@@ -157,7 +157,7 @@ def percent_axis(
     digits = 0 if all(float(tick).is_integer() for tick in ticks) else 1
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(FixedLocator([tick / 100 for tick in ticks]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: text.signed_zero(f"{100 * value:.{digits}f}")))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: wording.decimal(100 * value, digits)))
 
 
 def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
@@ -176,7 +176,7 @@ def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
         ticks = decades if 2 <= len(decades) < len(ticks) else ticks[::2]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    labels = [text.short_count(tick) for tick in ticks]
+    labels = [wording.short_count(tick) for tick in ticks]
     axis.set_major_formatter(
         FixedFormatter(without_collisions(axes, ticks, labels) if which == "x" else labels)
     )
@@ -329,11 +329,12 @@ def stat_text(stat: Json) -> str:
     """Return a Stat of a proportion for a reader: `62.3 % (n = 1)`."""
     if stat["value"] is None:
         return "no result"
-    bounds = text.interval(stat["low"], stat["high"])
     kind = {"student_t": "95 % interval over seeds", "wilson": "95 % test-sampling interval"}.get(
         stat["interval"] or "", ""
     )
-    return f"{text.percent(stat['value'])} % (n = {stat['n']}" + (f", {kind} {bounds})" if kind else ")")
+    return f"{wording.bare_percent(stat['value'])} % (n = {stat['n']}" + (
+        f", {kind} {wording.bare_percent_range(stat['low'], stat['high'])})" if kind else ")"
+    )
 
 
 def bars_note(numbers: Iterable[int]) -> str:

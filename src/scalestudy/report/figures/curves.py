@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from scalestudy.report import style, text
+from scalestudy.report import style, wording
 from scalestudy.report.figures.accuracy import headline, label_room, panel_height
 from scalestudy.report.figures.base import (
     LineLabel,
@@ -126,7 +126,7 @@ def _curve(sheet: Sheet, inputs: Inputs, axes: Axes, curve: Json) -> None:
         epochs, curve["train_accuracy"], color=look.colour, linestyle=look.line, linewidth=1.0, alpha=0.45
     )
     (line,) = axes.plot(epochs, curve["test_accuracy"], color=look.colour, linestyle=look.line, linewidth=1.7)
-    name = f"{curve['label']}: test {text.percent(curve['test_accuracy'][-1])} % after epoch {epochs[-1]}"
+    name = f"{curve['label']}: test {wording.bare_percent(curve['test_accuracy'][-1])} % after epoch {epochs[-1]}"
     sheet.mark(line, name, curve["runs"])
     every = 1 if len(epochs) <= 12 else len(epochs)
     axes.plot(
@@ -298,7 +298,7 @@ def cost(inputs: Inputs) -> Sheet:
     ]
     while len(ticks) > 7:
         ticks = ticks[::2]
-    axes.set_xticks(ticks, [text.seconds(tick).replace(".0 s", " s") for tick in ticks])
+    axes.set_xticks(ticks, [wording.duration(tick).replace(".0 s", " s") for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     percent_axis(axes, [point["test_accuracy"] for point in points])
     axes.set_xlabel("training time of one run (logarithmic)", labelpad=2)
@@ -317,8 +317,8 @@ def cost(inputs: Inputs) -> Sheet:
         cell = inputs.cell(point["cell"])
         look = inputs.looks.of(cell["model"], cell["init"])
         note = (
-            f"{cell['long_label']}: {text.percent(point['test_accuracy'])} % in "
-            f"{text.seconds(point['train_seconds'])} (n = {cell['n']})",
+            f"{cell['long_label']}: {wording.bare_percent(point['test_accuracy'])} % in "
+            f"{wording.duration(point['train_seconds'])} (n = {cell['n']})",
             cell["runs"],
         )
         draw_points(

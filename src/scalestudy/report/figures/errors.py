@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from scalestudy.report import style, text
+from scalestudy.report import style, wording
 from scalestudy.report.figures.accuracy import headline, label_room
 from scalestudy.report.figures.base import (
     LineLabel,
@@ -96,13 +96,13 @@ def reliability(inputs: Inputs) -> Sheet:
             )
             sheet.mark(
                 line,
-                f"{cell['long_label']}: {row['text']}, ECE {text.percent(row['ece'])} points",
+                f"{cell['long_label']}: {row['text']}, ECE {wording.bare_percent(row['ece'])} points",
                 [row["run"]],
             )
             labels.append(
                 (
                     bins[-1] if bins else None,
-                    f"{inputs.init(cell['init'])}: ECE {text.percent(row['ece'])}",
+                    f"{inputs.init(cell['init'])}: ECE {wording.bare_percent(row['ece'])}",
                     look,
                 )
             )
@@ -255,7 +255,7 @@ def per_class(inputs: Inputs) -> Sheet:
         )
         sheet.mark(
             point,
-            f"{row['class']}: {row['correct']:,} of {row['n']:,} right, {text.percent(row['accuracy'])} %",
+            f"{row['class']}: {row['correct']:,} of {row['n']:,} right, {wording.bare_percent(row['accuracy'])} %",
             [section["run"]],
         )
         worst = row.get("worst_confusion")
@@ -352,7 +352,7 @@ def mistakes(inputs: Inputs) -> Sheet:
         sheet.mark(
             picture,
             f"Test image {mistake['index']:,}: {label}, predicted {prediction} with "
-            f"{text.percent(mistake['confidence'])} % confidence",
+            f"{wording.bare_percent(mistake['confidence'])} % confidence",
             [section["run"]],
         )
         sheet.rows.append((mistake["index"], label, prediction, mistake["confidence"], section["run"]))
@@ -371,7 +371,7 @@ def mistakes(inputs: Inputs) -> Sheet:
 
 def _certainty(confidence: float) -> str:
     """Return a confidence that never claims to be whole: `99.8 %`, `> 99.9 %`."""
-    return "> 99.9 %" if confidence > 0.9995 else f"{text.percent(confidence)} %"
+    return "> 99.9 %" if confidence > 0.9995 else f"{wording.bare_percent(confidence)} %"
 
 
 def samples(inputs: Inputs) -> Sheet:
@@ -422,7 +422,7 @@ def samples(inputs: Inputs) -> Sheet:
     size = images.shape[1]
     sheet.alt = (
         f"Training images of {size} x {size} pixels from {len(kept)} of {len(classes)} classes, {each} of each: "
-        f"{text.listed([classes[index] for index in kept])}."
+        f"{wording.listing([classes[index] for index in kept])}."
     )
     part = "each class" if len(kept) == len(classes) else f"{len(kept)} of the {len(classes)} classes"
     sheet.caption = (

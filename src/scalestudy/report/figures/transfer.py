@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.figures.accuracy import (
     headline,
     label_room,
@@ -99,7 +99,7 @@ def init_gain(inputs: Inputs) -> Sheet:
         )
     line_labels(axes, labels)
     sheet.alt = headline(inputs, "transfer")
-    methods = text.listed(list(dict.fromkeys(each["method_text"] for _, each in gains)))
+    methods = wording.listing(list(dict.fromkeys(each["method_text"] for _, each in gains)))
     sheet.caption = (
         "Test accuracy with the initial weights minus test accuracy from scratch, same model and same images. "
         f"Bars are 95 % intervals of the difference ({methods}); one that crosses zero is not distinguishable."
@@ -254,7 +254,7 @@ def error_scaling(inputs: Inputs) -> Sheet:
         stats = [inputs.cell(point["cell"])["test_accuracy"] for point in shown]
         notes = [
             (
-                f"{inputs.cell(point['cell'])['long_label']}: test error {text.percent(point['error'])} %",
+                f"{inputs.cell(point['cell'])['long_label']}: test error {wording.bare_percent(point['error'])} %",
                 stat["runs"],
             )
             for point, stat in zip(shown, stats, strict=True)
@@ -308,7 +308,7 @@ def error_scaling(inputs: Inputs) -> Sheet:
     sheet.caption = "On two logarithmic axes a power law is a straight line. " + (
         "Curves are fits error = a n^-b + c with 95 % bootstrap bands."
         if fitted
-        else text.sentence(series[0]["fit"]["reason"])
+        else wording.sentence(series[0]["fit"]["reason"])
     )
     return sheet
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalestudy.report import svg, text
+from scalestudy.report import markup, svg, wording
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.tables import table
 from scalestudy.report.view import (
@@ -46,7 +46,7 @@ class Context:
         """Return the next number of a `figure` or `table` and remember what it names, for links to it."""
         self._counts[kind] += 1
         identity = f"{kind}-{name}"
-        self.targets[identity] = (text.anchor(identity), f"{kind.capitalize()} {self._counts[kind]}")
+        self.targets[identity] = (markup.anchor(identity), f"{kind.capitalize()} {self._counts[kind]}")
         return self._counts[kind]
 
     def alias(self, name: str, other: str) -> None:
@@ -96,7 +96,7 @@ class Context:
         folded: bool = False,
     ) -> Table:
         """Return a numbered table; a folded one shows its title until it is opened."""
-        place, identity = self.number("table", name), text.anchor(f"table-{name}")
+        place, identity = self.number("table", name), markup.anchor(f"table-{name}")
         return table(identity, place, title, columns, rows, row_heads, note, sortable, folded)
 
     def missing(self, section: str) -> list[Block]:
@@ -108,7 +108,7 @@ class Context:
         if words in self._noted:
             return []
         self._noted.add(words)
-        return [Note(text.sentence(words), "missing")]
+        return [Note(wording.sentence(words), "missing")]
 
     def headline(self, section: str) -> list[Block]:
         """Return the section's computed sentence as a paragraph, if there is one."""
@@ -141,18 +141,18 @@ class Context:
 
 def fraction_words(fraction: str) -> str:
     """Return a fraction as a reader says it: `1/16`, `all`."""
-    return "all" if fraction == "1" else fraction
+    return wording.fraction(fraction)
 
 
 def statement(claim: Json) -> Statement:
     """Return a claim of the findings as a statement with its evidence."""
     evidence = Evidence(tuple(claim["figures"]), tuple(claim["tables"]))
-    return Statement(text.sentence(claim["text"]), evidence, tuple(claim["runs"]))
+    return Statement(wording.sentence(claim["text"]), evidence, tuple(claim["runs"]))
 
 
 def said(words: str) -> Paragraph:
     """Return one sentence as a paragraph."""
-    return Paragraph((Statement(text.sentence(words)),))
+    return Paragraph((Statement(wording.sentence(words)),))
 
 
 def data_link(path: Path, kind: str) -> str:

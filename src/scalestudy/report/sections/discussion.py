@@ -1,6 +1,6 @@
 """The two discussions: accuracy, model size and data size; and what initial weights are worth."""
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.sections.context import Context, Json, fraction_words
 from scalestudy.report.tables import (
     difference,
@@ -93,7 +93,7 @@ def _data_size(context: Context) -> list[Block]:
     rows = []
     for step, found in zip(steps, compared, strict=True):
         first, last = context.cells[step["from"]], context.cells[step["to"]]
-        ratio = f"{step['ratio']:.2g} ×" if step["ratio"] else text.MISSING
+        ratio = f"{step['ratio']:.2g} ×" if step["ratio"] else wording.MISSING
         rows.append(
             (
                 plain(f"{context.model(step['model'])}, {context.init(step['init'])}"),
@@ -136,7 +136,7 @@ def _scaling(context: Context) -> list[Block]:
                         plain(each["label"]),
                         plain(f"{fraction_words(first['fraction'])} → {fraction_words(last['fraction'])}"),
                         Cell(
-                            text.decimal(slope["slope"], 2),
+                            wording.decimal(slope["slope"], 2),
                             runs=(*first["runs"], *last["runs"]),
                             measure="slope",
                             value=slope["slope"],
@@ -149,7 +149,10 @@ def _scaling(context: Context) -> list[Block]:
     note = "A local slope is the change of log error per change of log images between two neighbouring sizes."
     reasons = list(dict.fromkeys(each["fit"]["reason"] for each in series if not each["fit"]["fitted"]))
     note = " ".join(
-        (note, *(text.sentence(reason.replace("not fitted", "no power law is fitted")) for reason in reasons))
+        (
+            note,
+            *(wording.sentence(reason.replace("not fitted", "no power law is fitted")) for reason in reasons),
+        )
     )
     columns = heads("Series", "Fraction", *numeric("Local slope"), "In words")
     title = "How the test error falls with data"
@@ -167,7 +170,7 @@ def _fits(context: Context, fitted: list[Json]) -> list[Block]:
         runs = tuple(run for point in each["points"] for run in context.cells[point["cell"]]["runs"])
         words = [fit[key]["text"].rstrip(".") for key in ("held_out", "hoiem") if fit.get(key)]
         if words:
-            foretold.append(Statement(f"{each['label']}: {text.sentence('; '.join(words))}", runs=runs))
+            foretold.append(Statement(f"{each['label']}: {wording.sentence('; '.join(words))}", runs=runs))
         rows.append(
             (
                 plain(each["label"]),
@@ -208,32 +211,32 @@ def _equal_steps(context: Context) -> list[Block]:
                     plain(f"{fraction_words(small['fraction'])} → {fraction_words(large['fraction'])}"),
                     number(pair["step"], small["runs"], "optimizer_steps"),
                     Cell(
-                        text.percent(pair["small_accuracy"]),
+                        wording.bare_percent(pair["small_accuracy"]),
                         f"n = {small['n']}",
                         tuple(small["runs"]),
                         "test_accuracy",
                         pair["small_accuracy"],
                     ),
                     Cell(
-                        text.percent(pair["large_accuracy"]),
+                        wording.bare_percent(pair["large_accuracy"]),
                         f"n = {large['n']}" if pair["measured"] else "not measured",
                         runs,
                         f"test_accuracy@{pair['step']}" if pair["measured"] else "",
                         pair["large_accuracy"],
                     ),
                     Cell(
-                        text.percent(pair["large_final"]),
+                        wording.bare_percent(pair["large_final"]),
                         f"n = {large['n']}",
                         runs,
                         "test_accuracy",
                         pair["large_final"],
                     ),
                     Cell(
-                        text.points(pair["by_data"]),
+                        wording.bare_points(pair["by_data"]),
                         f"n = {large['n']}" if pair["by_data"] is not None else "not measured",
                     ),
                     Cell(
-                        text.points(pair["by_steps"]),
+                        wording.bare_points(pair["by_steps"]),
                         f"n = {large['n']}" if pair["by_steps"] is not None else "not measured",
                     ),
                 )
@@ -257,7 +260,7 @@ def _equal_steps(context: Context) -> list[Block]:
             )
         )
     if found.get("note"):
-        blocks.append(Note(text.sentence(found["note"])))
+        blocks.append(Note(wording.sentence(found["note"])))
     return blocks + _equal_step_groups(context)
 
 
@@ -362,9 +365,9 @@ def _effective(context: Context) -> list[Block]:
     rows = []
     for row in found["effective"]:
         cell = context.cells[row["cell"]]
-        ratio = f"{row['ratio']:.2g} ×" if row["ratio"] else text.MISSING
+        ratio = f"{row['ratio']:.2g} ×" if row["ratio"] else wording.MISSING
         bounds = (
-            f"{text.count(row['low'])} to {text.count(row['high'])}"
+            f"{wording.count(row['low'])} to {wording.count(row['high'])}"
             if row["low"] is not None and row["high"] is not None
             else ""
         )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections.context import Context, fraction_words, said
 from scalestudy.report.tables import heads, number, numeric, plain, quantity, stat
@@ -37,7 +37,7 @@ def curves(context: Context) -> Section:
             slope = row["slope_per_epoch"]
             improving = {True: "yes", False: "no", None: "unknown"}[row["improving"]]
             change = (
-                f"last epoch {text.points(row['last_change'])} points"
+                f"last epoch {wording.bare_points(row['last_change'])} points"
                 if row["last_change"] is not None
                 else ""
             )
@@ -48,12 +48,14 @@ def curves(context: Context) -> Section:
                     stat(cell, "gap"),
                     Cell(
                         trend,
-                        f"{text.points(slope, 2)} points per epoch" if slope is not None else "",
+                        f"{wording.bare_points(slope, 2)} points per epoch" if slope is not None else "",
                         tuple(cell["runs"]),
                     ),
                     Cell(improving, change, tuple(cell["runs"])),
                     Cell(
-                        f"{row['best_epoch']} of {row['last_epoch']}" if row["best_epoch"] else text.MISSING,
+                        f"{row['best_epoch']} of {row['last_epoch']}"
+                        if row["best_epoch"]
+                        else wording.MISSING,
                         runs=tuple(cell["runs"]),
                         value=row["best_epoch"],
                     ),
@@ -99,13 +101,13 @@ def errors(context: Context) -> Section:
                     number(each["n"], run, f"class_images:{each['index']}"),
                     number(each["correct"], run, f"class_correct:{each['index']}"),
                     Cell(
-                        text.percent(each["accuracy"]),
-                        f"{text.interval(each['low'], each['high'])}; n = 1",
+                        wording.bare_percent(each["accuracy"]),
+                        f"{wording.bare_percent_range(each['low'], each['high'])}; n = 1",
                         run,
                         f"class_accuracy:{each['index']}",
                         each["accuracy"],
                     ),
-                    Cell(f"{worst['class']} ({worst['count']:,})" if worst else text.MISSING, runs=run),
+                    Cell(f"{worst['class']} ({worst['count']:,})" if worst else wording.MISSING, runs=run),
                 )
             )
         columns = heads(
@@ -132,15 +134,21 @@ def errors(context: Context) -> Section:
             rows.append(
                 (
                     plain(cell["label"]),
-                    Cell(text.percent(each["accuracy"]), "n = 1", run, "test_accuracy", each["accuracy"]),
                     Cell(
-                        text.percent(each["mean_confidence"]),
+                        wording.bare_percent(each["accuracy"]),
+                        "n = 1",
+                        run,
+                        "test_accuracy",
+                        each["accuracy"],
+                    ),
+                    Cell(
+                        wording.bare_percent(each["mean_confidence"]),
                         "n = 1",
                         run,
                         "confidence",
                         each["mean_confidence"],
                     ),
-                    Cell(text.percent(each["ece"]), "n = 1", run, "ece", each["ece"]),
+                    Cell(wording.bare_percent(each["ece"]), "n = 1", run, "ece", each["ece"]),
                     Cell(each["text"].partition(" (")[0], runs=run),
                 )
             )
@@ -167,9 +175,9 @@ def cost(context: Context) -> Section:
             rows.append(
                 (
                     plain(cell["long_label"]),
-                    quantity(cell, "train_seconds", text.seconds(point["train_seconds"])),
-                    quantity(cell, "images_per_second", text.rate(point["images_per_second"])),
-                    quantity(cell, "peak_memory_mb", text.rate(point["peak_memory_mb"])),
+                    quantity(cell, "train_seconds", wording.duration(point["train_seconds"])),
+                    quantity(cell, "images_per_second", wording.rate(point["images_per_second"])),
+                    quantity(cell, "peak_memory_mb", wording.rate(point["peak_memory_mb"])),
                     Cell(
                         accuracy.text,
                         accuracy.small,
@@ -183,7 +191,7 @@ def cost(context: Context) -> Section:
         names = ("Training time", "Images per second", "Peak memory, MB", "Test accuracy, %")
         columns = heads("Setting", *numeric(*names))
         note = "Means over runs. ★: no other setting is both as fast and as accurate. "
-        note = (note + text.sentence(found["note"])).strip()
+        note = (note + wording.sentence(found["note"])).strip()
         blocks.append(context.table("cost", "Cost per run", columns, rows, note=note, sortable=True))
     return Section("cost", "What it cost", tuple(blocks))
 
@@ -208,7 +216,7 @@ def run_list(context: Context) -> RunList:
         "Model",
         "Initial weights",
         "Fraction",
-        *(text.sentence(context.setting(name)).rstrip(".") for name in shown),
+        *(wording.sentence(context.setting(name)).rstrip(".") for name in shown),
         *numeric(*names),
     )
     details = []
@@ -221,11 +229,11 @@ def run_list(context: Context) -> RunList:
             Cell(context.model(row["model"])),
             Cell(context.init(row["init"])),
             Cell(fraction_words(row["fraction"]), value=_float(row.get("fraction_value"))),
-            *(Cell(row.get(name) or text.MISSING, value=_float(row.get(name))) for name in shown),
+            *(Cell(row.get(name) or wording.MISSING, value=_float(row.get(name))) for name in shown),
             _accuracy(row, "test_accuracy", run),
             _accuracy(row, "train_accuracy", run),
             Cell(
-                text.seconds(_float(row.get("train_seconds"))),
+                wording.duration(_float(row.get("train_seconds"))),
                 runs=(run,),
                 measure="train_seconds",
                 value=_float(row.get("train_seconds")),
@@ -240,11 +248,11 @@ def run_list(context: Context) -> RunList:
                     row.get("hostname"),
                     row.get("device_name") or row.get("device"),
                     row.get("precision"),
-                    text.plural(int(float(row["threads"])), "thread") if row.get("threads") else "",
-                    f"{text.rate(_float(row.get('images_per_second')))} images/s"
+                    wording.counted(int(float(row["threads"])), "thread") if row.get("threads") else "",
+                    f"{wording.rate(_float(row.get('images_per_second')))} images/s"
                     if row.get("images_per_second")
                     else "",
-                    f"peak {text.rate(_float(row.get('peak_memory_mb')))} MB"
+                    f"peak {wording.rate(_float(row.get('peak_memory_mb')))} MB"
                     if row.get("peak_memory_mb")
                     else "",
                     f"{row['started']} to {row['ended']}" if row.get("started") and row.get("ended") else "",
@@ -286,8 +294,8 @@ def command(inputs: Inputs, plan: dict[str, Any]) -> str:
 def _accuracy(row: dict[str, str], name: str, run: str) -> Cell:
     value = _float(row.get(name)) if row["state"] == "complete" else None
     if value is None:
-        return Cell(row["state"] if row["state"] != "complete" else text.MISSING, runs=(run,), tone="gone")
-    return Cell(text.percent(value), runs=(run,), measure=name, value=value)
+        return Cell(row["state"] if row["state"] != "complete" else wording.MISSING, runs=(run,), tone="gone")
+    return Cell(wording.bare_percent(value), runs=(run,), measure=name, value=value)
 
 
 def _float(value: str | None) -> float | None:
@@ -311,11 +319,11 @@ def reproduce(context: Context) -> Section:
                 (
                     each["device_name"] or each["device"],
                     each["precision"],
-                    text.plural(each["threads"], "thread") if each["threads"] else "",
+                    wording.counted(each["threads"], "thread") if each["threads"] else "",
                 ),
             )
         )
-        + f": {text.plural(each['runs'], 'run')}"
+        + f": {wording.counted(each['runs'], 'run')}"
         for each in found["devices"]
     ]
     facts += [Fact("Machine", "; ".join(machines))] if machines else []
@@ -348,9 +356,9 @@ def _estimate(context: Context) -> list[Fact]:
         return []
     forecast = json.loads(file.read_text(encoding="utf-8"))
     expected = sum(seconds for run, seconds in forecast["seconds"].items() if run in taken)
-    truth = f"{text.seconds(sum(taken.values()))} taken, all runs added up"
+    truth = f"{wording.duration(sum(taken.values()))} taken, all runs added up"
     kind = "estimated" if forecast.get("measured") else "guessed, with no speed of this machine measured,"
-    return [Fact("Time", f"{text.seconds(expected)} {kind} before the start; {truth}")]
+    return [Fact("Time", f"{wording.duration(expected)} {kind} before the start; {truth}")]
 
 
 def limits(context: Context) -> Section:

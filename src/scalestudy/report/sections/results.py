@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.sections.context import Context, Json, fraction_words, said
 from scalestudy.report.tables import (
     difference,
@@ -77,7 +77,7 @@ def hyperparameters(context: Context) -> Section:
     blocks += context.figure("accuracy_by_batch_size") + context.figure("hyperparameters")
     selection = found.get("selection") or {}
     if found["tables"] and selection.get("text"):
-        blocks.append(Note(text.sentence(selection["text"])))
+        blocks.append(Note(wording.sentence(selection["text"])))
     blocks += _edges(context, found["tables"])
     whole = {(table["model"], table["init"]) for table in found["tables"] if not table["experiment"]}
     # A table of all recipes repeats what the experiments' own tables show: it comes first, those are folded.
@@ -88,7 +88,7 @@ def hyperparameters(context: Context) -> Section:
     caveats = [words for table in found["tables"] for words in table["caveats"]] + (
         found.get("caveats") or []
     )
-    blocks += [Note(text.sentence(words)) for words in dict.fromkeys(caveats)]
+    blocks += [Note(wording.sentence(words)) for words in dict.fromkeys(caveats)]
     return Section("hyperparameters", "Hyperparameters", tuple(blocks))
 
 
@@ -105,7 +105,7 @@ def _hyperparameter_table(context: Context, table: Json, rule: str, *, folded: b
             cell = context.cells[name] if name else None
             shown = stat(cell, "test_accuracy", bounds=bool(cell and cell["n"] > 1))
             line.append(replace(shown, tone="best", mark="★") if place == row["best"] else shown)
-        images = text.count(row["train_images"])
+        images = wording.count(row["train_images"])
         lines.append(
             (
                 plain(f"{fraction_words(row['fraction'])} ({images})"),
@@ -140,7 +140,7 @@ def _edges(context: Context, tables: list[Json]) -> list[Block]:
     blocks: list[Block] = []
     for (setting, value, edge), places in found.items():
         lines = sum(len(fractions) for fractions in places.values())
-        words = "; ".join(f"{series} on {text.listed(fractions)}" for series, fractions in places.items())
+        words = "; ".join(f"{series} on {wording.listing(fractions)}" for series, fractions in places.items())
         words = (
             words if len(places) <= 2 else f"in {lines} combinations of model, initial weights and fraction"
         )
@@ -161,7 +161,7 @@ def best(context: Context) -> Section:
     blocks: list[Block] = [*context.missing("best")]
     if found["text"]:
         runs = tuple(context.cells[found["cell"]]["runs"]) if found["cell"] else ()
-        blocks.append(Paragraph((Statement(text.sentence(found["text"]), Evidence(), runs),)))
+        blocks.append(Paragraph((Statement(wording.sentence(found["text"]), Evidence(), runs),)))
     if found["cell"]:
         rows = [_best_row("best", context.cells[found["cell"]])]
         if found["runner_up"]:
@@ -177,7 +177,7 @@ def best(context: Context) -> Section:
             place = [column.text for column in columns].index("Validation accuracy, %")
             del columns[place]
             rows = [(*row[:place], *row[place + 1 :]) for row in rows]
-        note = f"Chosen among {text.plural(found['compared'], 'setting')}."
+        note = f"Chosen among {wording.counted(found['compared'], 'setting')}."
         blocks.append(context.table("best", "The best result", columns, rows, note=note))
     if found["difference"]:
         compared = context.differences[found["difference"]]
@@ -189,7 +189,7 @@ def _best_row(words: str, cell: Json) -> tuple[Cell, ...]:
     validation = (
         stat(cell, "validation_accuracy")
         if cell["validation_accuracy"]
-        else Cell(text.MISSING, "none held out")
+        else Cell(wording.MISSING, "none held out")
     )
     return (
         plain(words),
@@ -210,17 +210,17 @@ def reference(context: Context) -> Section:
         lines = []
         for row in table["rows"]:
             cell = context.cells[row["cell"]] if row["cell"] else None
-            ours = stat(cell, "test_accuracy") if cell else Cell(text.MISSING, row["reason"] or "")
+            ours = stat(cell, "test_accuracy") if cell else Cell(wording.MISSING, row["reason"] or "")
             runs = tuple(cell["runs"]) if cell else ()
             tone = {"above": "good", "below": "bad"}.get(row["verdict"], "")
             sign = {"above": "▲ ", "below": "▼ "}.get(row["verdict"], "")
-            away = Cell(text.points(row["difference"]), _span(row), runs, "", row["difference"])
+            away = Cell(wording.bare_points(row["difference"]), _span(row), runs, "", row["difference"])
             reason = (row["reason"] or "") if row["verdict"] == "no result" else ""
             lines.append(
                 (
                     plain(row["label"]),
                     ours,
-                    Cell(text.percent(row["theirs"]), value=row["theirs"]),
+                    Cell(wording.bare_percent(row["theirs"]), value=row["theirs"]),
                     away,
                     Cell(sign + row["verdict"], reason, runs, tone=tone),
                 )
@@ -242,4 +242,8 @@ def reference(context: Context) -> Section:
 
 
 def _span(row: Json) -> str:
-    return f"{text.points(row['low'])} to {text.points(row['high'])}" if row["low"] is not None else ""
+    return (
+        f"{wording.bare_points(row['low'])} to {wording.bare_points(row['high'])}"
+        if row["low"] is not None
+        else ""
+    )

@@ -1,6 +1,6 @@
 """The top of the report: key findings, and what was studied."""
 
-from scalestudy.report import text
+from scalestudy.report import wording
 from scalestudy.report.sections.context import Context, Json, fraction_words, said, statement
 from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.report.view import (
@@ -30,7 +30,7 @@ def key_findings(context: Context) -> Section:
     )
     blocks += context.figure("accuracy_by_size") if claims else []
     blocks += [
-        Note(text.sentence(each["text"]), "warning", tuple(each["runs"]))
+        Note(wording.sentence(each["text"]), "warning", tuple(each["runs"]))
         for each in context.findings["warnings"]
     ]
     return Section("key-findings", "Key findings", tuple(blocks))
@@ -57,7 +57,7 @@ def _data(context: Context, dataset: Json) -> list[Block]:
         Fact("Dataset", dataset["title"] or dataset["name"]),
         Fact(
             "Images",
-            f"{text.count(dataset['train_images'])} training, {text.count(dataset['test_images'])} test",
+            f"{wording.count(dataset['train_images'])} training, {wording.count(dataset['test_images'])} test",
         ),
         Fact("Size", f"{size} × {size} pixels, RGB"),
     ]
@@ -74,7 +74,7 @@ def _data(context: Context, dataset: Json) -> list[Block]:
         )
     blocks: list[Block] = [Facts(tuple(facts))]
     summary = dataset.get("summary") or {}
-    blocks += [Note(text.sentence(str(words))) for words in summary.get("notes") or []]
+    blocks += [Note(wording.sentence(str(words))) for words in summary.get("notes") or []]
     blocks += context.figure("samples")
     counts = dataset.get("train_counts")
     if counts and classes and len(set(counts)) > 1 and len(classes) <= 100:
@@ -101,7 +101,7 @@ def _subsets(context: Context, found: Json) -> list[Block]:
                 (
                     plain(fraction_words(subset["fraction"])),
                     number(subset["train_images"], runs, "train_images"),
-                    Cell(per_class or text.MISSING),
+                    Cell(per_class or wording.MISSING),
                     *(
                         number(budget.get(key), runs, "optimizer_steps" if key == "steps" else key)
                         for key in ("batch_size", "epochs", "batches_per_epoch", "steps", "images_seen")
@@ -113,7 +113,7 @@ def _subsets(context: Context, found: Json) -> list[Block]:
     return [
         said("Subsets are stratified by class and nested: a smaller one is contained in each larger one."),
         context.table("subsets", "Training subsets and their budgets", columns, rows),
-        Note(text.sentence(found["budget"]["text"])),
+        Note(wording.sentence(found["budget"]["text"])),
     ]
 
 
@@ -151,7 +151,7 @@ def _models(context: Context, found: Json) -> list[Block]:
 
 def _recipe(context: Context, found: Json) -> list[Block]:
     facts = tuple(
-        Fact(text.sentence(row["label"]).rstrip("."), _setting_words(row))
+        Fact(wording.sentence(row["label"]).rstrip("."), _setting_words(row))
         for row in found["recipe_rows"]
         if not _idle(row, found["recipe"])
     )

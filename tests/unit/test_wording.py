@@ -1,0 +1,66 @@
+"""Numbers, durations and lists in words: one way each."""
+
+import pytest
+
+from scalestudy.report import wording
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "–"),
+        (0.83, "0.8 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (95, "95 s"),
+        (99.4, "99 s"),
+        (99.6, "1.7 min"),
+        (200, "3.3 min"),
+        (240, "4 min"),
+        (299.0, "5 min"),
+        (599.6, "10 min"),
+        (1500, "25 min"),
+        (3599, "1 h"),
+        (5580, "1 h 33 min"),
+        (7200, "2 h"),
+        (4_000_000, "1,111 h 7 min"),
+    ],
+)
+def test_a_duration_has_one_form(seconds: float | None, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+def test_negative_numbers_have_minus_signs_and_zero_has_none() -> None:
+    assert wording.decimal(-1.25, 1) == "−1.2"
+    assert wording.decimal(-0.04, 1) == "0.0"
+    assert wording.signed(0.04, 1) == "0.0"
+    assert wording.bare_points(-0.031) == "−3.1"
+    assert wording.bare_points(0.031) == "+3.1"
+    assert wording.signed_points(-0.0004) == "0.0 points"
+    assert wording.bare_point_range(-0.012, 0.004) == "−1.2 to +0.4"
+    assert wording.point_range(-0.012, 0.004) == "−1.2 to 0.4"
+
+
+def test_a_proportion_is_per_cent_with_or_without_the_unit() -> None:
+    assert wording.percent(0.6234) == "62.3 %"
+    assert wording.bare_percent(0.6234, 0) == "62"
+    assert wording.bare_percent(None) == "–"
+    assert wording.percent_range(0.613, 0.633) == "61.3 to 63.3 %"
+
+
+def test_counts_carry_their_noun_and_their_plan() -> None:
+    assert wording.counted(1, "run") == "1 run"
+    assert wording.counted(1200, "class", "classes") == "1,200 classes"
+    assert wording.runs_counted(3) == "n = 3"
+    assert wording.runs_counted(3, 3) == "n = 3"
+    assert wording.runs_counted(2, 3) == "n = 2 of 3"
+    assert wording.points(-0.01) == "1.0 point"
+
+
+def test_lists_and_sentences_are_put_together_once() -> None:
+    assert wording.listing(["a", "b", "c"], "or") == "a, b or c"
+    assert wording.listing(["a"]) == "a"
+    assert wording.few([str(number) for number in range(14)])[-1] == "and 2 more"
+    assert wording.sentence("resNet-18 leads") == "ResNet-18 leads."
+    assert wording.sentence("Does it? ") == "Does it?"
+    assert wording.sentence("") == ""
