@@ -93,6 +93,6 @@ def test_twice_the_workers_take_half_the_time(runs: list[str], capsys: pytest.Ca
 
 
 def minutes(words: str) -> float:
-    """Return `2 h 5 min` or `45 s` in minutes."""
+    """Return `2 h 5 min`, `3.3 min` or `45 s` in minutes."""
     sizes = {"h": 60.0, "min": 1.0, "s": 1 / 60}
-    return sum(int(count) * sizes[unit] for count, unit in re.findall(r"(\d+) (h|min|s)", words))
+    return sum(float(count) * sizes[unit] for count, unit in re.findall(r"([\d.]+) (h|min|s)", words))
