@@ -289,10 +289,28 @@ def test_a_label_without_a_class_stops_before_training(one: Job) -> None:
 # A finished run whose outputs Snakemake deleted
 
 
+@pytest.fixture(scope="module")
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a job's data and its finished run; to copy."""
+    home = tmp_path_factory.mktemp("finished")
+    run_job(Job("run", settings(), tiny_store(home / "data"), home / "runs" / "run", precision="float32"))
+    return home
+
+
+@pytest.fixture
+def finished(one: Job, finished_home: Path) -> Job:
+    """The job `one`, which has finished before."""
+    shutil.copytree(finished_home, one.data.parent, dirs_exist_ok=True)
+    for kept in finished_folder(one.output).iterdir():  # one file with two names, as the job left it
+        kept.unlink()
+        os.link(one.output / kept.name, kept)
+    return one
+
+
 def test_a_run_that_has_finished_before_is_put_back_and_not_trained_again(
-    one: Job, capsys: pytest.CaptureFixture[str]
+    finished: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_job(one)
+    one = finished
     before = {file.name: file.read_bytes() for file in one.output.iterdir() if file.name != "status.json"}
     shutil.rmtree(one.output)
     assert run_job(one) == 0
@@ -302,8 +320,8 @@ def test_a_run_that_has_finished_before_is_put_back_and_not_trained_again(
 
 @pytest.mark.parametrize("name", ["metrics.csv", "run.json", "predictions.npz"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_a_finished_run_with_a_damaged_file_is_trained_again(one: Job, name: str, damage: str) -> None:
-    run_job(one)
+def test_a_finished_run_with_a_damaged_file_is_trained_again(finished: Job, name: str, damage: str) -> None:
+    one = finished
     kept = finished_folder(one.output) / name
     whole = kept.read_bytes()
     if damage == "cut":
@@ -318,16 +336,14 @@ def test_a_finished_run_with_a_damaged_file_is_trained_again(one: Job, name: str
     assert np.load(one.output / "predictions.npz")["labels"].shape == (15,)
 
 
-def test_a_finished_run_without_the_weights_that_are_now_asked_for_is_trained_again(one: Job) -> None:
-    run_job(one)
-    assert run_job(changed(one, save_weights=True)) == 0
-    assert (one.output / "weights.pth").is_file()
+def test_a_finished_run_without_the_weights_that_are_now_asked_for_is_trained_again(finished: Job) -> None:
+    assert run_job(changed(finished, save_weights=True)) == 0
+    assert (finished.output / "weights.pth").is_file()
 
 
-def test_a_finished_run_of_other_settings_is_not_taken(one: Job) -> None:
-    run_job(one)
-    assert run_job(changed(one, settings=settings(seed=1))) == 0
-    assert read_json(one.output / "run.json")["settings"]["seed"] == 1
+def test_a_finished_run_of_other_settings_is_not_taken(finished: Job) -> None:
+    assert run_job(changed(finished, settings=settings(seed=1))) == 0
+    assert read_json(finished.output / "run.json")["settings"]["seed"] == 1
 
 
 # Disks and signals

@@ -101,26 +101,35 @@ def test_known_logits_have_the_known_loss_and_accuracy() -> None:
     assert accuracy == 2 / 3
 
 
-def test_the_same_settings_give_the_same_numbers_and_weights_to_the_bit(tmp_path: Path) -> None:
-    (first, rows), (second, again) = (run(tmp_path / f"{name}.pt", SETTINGS) for name in "ab")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[loop.Training, list[Row]]:
+    """A run of SETTINGS that nothing interrupted, and its rows; to read."""
+    return run(tmp_path_factory.mktemp("whole") / "whole.pt", SETTINGS)
+
+
+def test_the_same_settings_give_the_same_numbers_and_weights_to_the_bit(
+    tmp_path: Path, whole: tuple[loop.Training, list[Row]]
+) -> None:
+    (first, rows), (second, again) = whole, run(tmp_path / "again.pt", SETTINGS)
     assert timeless(rows) == timeless(again)
     assert same_weights(first.model, second.model)
 
 
-def test_another_seed_gives_other_numbers(tmp_path: Path) -> None:
-    _, rows = run(tmp_path / "a.pt", SETTINGS)
-    _, others = run(tmp_path / "b.pt", SETTINGS.model_copy(update={"seed": 1}))
-    assert timeless(rows) != timeless(others)
+def test_another_seed_gives_other_numbers(tmp_path: Path, whole: tuple[loop.Training, list[Row]]) -> None:
+    _, others = run(tmp_path / "other.pt", SETTINGS.model_copy(update={"seed": 1}))
+    assert timeless(whole[1]) != timeless(others)
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 6, 9, 13, 18])
-def test_a_run_stopped_anywhere_ends_as_one_never_stopped(tmp_path: Path, stop_after: int) -> None:
-    whole, expected = run(tmp_path / "whole.pt", SETTINGS)
+def test_a_run_stopped_anywhere_ends_as_one_never_stopped(
+    tmp_path: Path, whole: tuple[loop.Training, list[Row]], stop_after: int
+) -> None:
+    uncut, expected = whole
     with pytest.raises(loop.TerminatedError):
         run(tmp_path / "cut.pt", SETTINGS, stop_after=stop_after)
     resumed, rows = run(tmp_path / "cut.pt", SETTINGS)
     assert timeless(rows) == timeless(expected)
-    assert same_weights(whole.model, resumed.model)
+    assert same_weights(uncut.model, resumed.model)
     assert len(resumed.resumed_from) == 1
 
 
@@ -161,15 +170,17 @@ def test_a_learnable_problem_is_learnt(tmp_path: Path) -> None:
     assert rows[-1]["train_accuracy"] > 0.6
 
 
-def test_the_training_subset_is_measured_in_evaluation_mode_after_the_last_epoch_only(tmp_path: Path) -> None:
-    _, rows = run(tmp_path / "a.pt", SETTINGS)
+def test_the_training_subset_is_measured_in_evaluation_mode_after_the_last_epoch_only(
+    whole: tuple[loop.Training, list[Row]],
+) -> None:
+    _, rows = whole
     assert ["train_eval_accuracy" in row for row in rows] == [False] * (len(rows) - 1) + [True]
 
 
 def test_the_training_subset_is_measured_after_every_epoch_on_request_and_no_other_number_changes(
-    tmp_path: Path,
+    tmp_path: Path, whole: tuple[loop.Training, list[Row]]
 ) -> None:
-    _, rows = run(tmp_path / "a.pt", SETTINGS)
+    _, rows = whole
     _, measured = run(tmp_path / "b.pt", SETTINGS, train_eval="every")
     assert ["train_eval_accuracy" in row for row in measured] == [True] * len(rows)
     for row, more in zip(timeless(rows), timeless(measured), strict=True):
