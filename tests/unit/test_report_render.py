@@ -138,12 +138,19 @@ def test_the_same_study_renders_to_the_same_bytes(named: Path, tmp_path: Path) -
             assert (again / path.relative_to(named)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_figure_that_no_longer_belongs_is_removed(named: Path, tmp_path: Path) -> None:
+def test_a_figure_that_no_longer_belongs_is_removed_and_files_of_others_stay(
+    named: Path, tmp_path: Path
+) -> None:
     folder = named.parents[1] / "results" / named.name
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures/cats.svg").write_text("old", encoding="utf-8")
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    gone = next(name for name in FIGURES if name not in figure_names(Inputs(folder).study))
+    for name in (f"{gone}.svg", "cats.svg", "my notes.txt"):
+        (figures / name).write_text("old", encoding="utf-8")
     render_report(folder, tmp_path)
-    assert not (tmp_path / "figures/cats.svg").exists()
+    assert not (figures / f"{gone}.svg").exists()
+    assert (figures / "cats.svg").read_text(encoding="utf-8") == "old"  # somebody else's
+    assert (figures / "my notes.txt").exists()
 
 
 def test_an_empty_study_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:

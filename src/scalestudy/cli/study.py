@@ -37,14 +37,14 @@ Config = Annotated[
 
 def load(name: str, config: list[str]) -> tuple[Study, list[Run]]:
     """Return the study with overrides, and its runs; UserError for anything that is wrong with it."""
-    import yaml
+    from scalestudy.study.yaml_text import parse_yaml
 
     overrides = {}
     for item in config:
         key, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"--config {item}: KEY=VALUE is needed")
-        overrides[key] = yaml.safe_load(value)
+        overrides[key] = parse_yaml(value, f"--config {key}")
     named = str(overrides.pop("study", name or DEFAULT_STUDY))
     if name and named != name:
         raise UserError(

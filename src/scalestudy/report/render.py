@@ -13,7 +13,7 @@ from scalestudy import __version__
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
 from scalestudy.report import markup, wording
-from scalestudy.report.figures import figure_names
+from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections import SECTIONS
 from scalestudy.report.sections.context import Context, data_link
@@ -56,9 +56,11 @@ def _collect_figures(inputs: Inputs, folder: Path) -> None:
             from scalestudy.report.figures import drawing  # matplotlib takes a second to import
 
             drawing.save(drawing.draw(name, inputs), name, folder)
-    for old in folder.glob("*"):
-        if old.stem not in names:
-            old.unlink()
+    for name in FIGURES.keys() - set(
+        names
+    ):  # what an earlier state of the study had; other files are not ours
+        for kind in ("svg", "png", "csv"):
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -4,12 +4,13 @@ The models generate `config/study.schema.json` (editors check a study with it); 
 """
 
 import json
-from collections.abc import Hashable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,10 +23,12 @@ from pydantic import (
 
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import DatasetSettings
-from scalestudy.study.faults import describe
-from scalestudy.study.models import nearest
+from scalestudy.study.faults import FaultsError, describe, gathering
+from scalestudy.study.models import model_of, nearest
+from scalestudy.study.names import name_in_tables, safe_name
 from scalestudy.study.parse import parse_boolean, parse_number
 from scalestudy.study.settings import Integer, RunSettings, TrainEval
+from scalestudy.study.yaml_text import read_yaml
 
 CONFIG_FOLDER = Path("config")
 DEFAULT_STUDY = "quickstart"
@@ -51,35 +54,58 @@ def _axes_schema() -> dict[str, Any]:
 
 
 def parse_axes(value: object) -> dict[str, tuple[Any, ...]]:
-    """Return each axis with its values, parsed and each once; ValueError names the key and the value.
+    """Return each axis with its values, parsed and each once; FaultsError has a line for each fault.
 
     A value that is not a list is an axis of one value.
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{value!r} is not a mapping of settings")
     axes: dict[str, tuple[Any, ...]] = {}
+    faults: list[str] = []
     for key, values in value.items():
         listed = values if isinstance(values, (list, tuple)) else [values]
         if not listed:
-            raise ValueError(f"{key}: [] has no value; an axis needs at least one")
-        axes[str(key)] = tuple(dict.fromkeys(parse_setting(str(key), each) for each in listed))
+            faults.append(f"{key}: [] has no value; an axis needs at least one")
+        parsed = []
+        for each in listed:
+            with gathering(faults):
+                parsed.append(parse_setting(str(key), each))
+        axes[str(key)] = tuple(dict.fromkeys(parsed))
+    if faults:
+        raise FaultsError(faults)
     return axes
 
 
 def parse_setting(key: str, value: object) -> Any:
-    """Return one setting of a run, parsed; ValueError names the key, the value and the nearest valid choice."""
+    """Return one setting of a run, parsed; FaultsError names the key, the value and what is allowed."""
+    field = RunSettings.model_fields.get(key)
+    if value is None and field is not None and field.default is not None:
+        raise FaultsError([f"{key}: it is empty; write a value, or take the key out"])
     try:
-        return getattr(RunSettings.model_validate({key: value}), key)
+        parsed = getattr(RunSettings.model_validate({key: value}), key)
+        if key == "model":
+            model_of(parsed)
     except ValidationError as error:
-        raise ValueError("; ".join(describe(error, RunSettings))) from None
+        raise FaultsError(describe(error, RunSettings)) from None
+    except UserError as error:
+        raise FaultsError([f"{key}: {error}"]) from None
+    return parsed
 
 
 def _parse_one_valued(value: object) -> dict[str, tuple[Any, ...]]:
     axes = parse_axes(value)
-    several = [key for key, values in axes.items() if len(values) > 1]
+    several = [
+        f"{key}: several values; put it under `grid`" for key, values in axes.items() if len(values) > 1
+    ]
     if several:
-        raise ValueError(f"{several[0]} has several values; put it under `grid`")
+        raise FaultsError(several)
     return axes
+
+
+def _not_none(name: str) -> str:
+    if name == "none":
+        raise ValueError("the name `none` is taken: it means random initial weights")
+    return name
 
 
 Axes = Annotated[dict[str, tuple[Any, ...]], BeforeValidator(parse_axes), WithJsonSchema(_axes_schema())]
@@ -89,6 +115,11 @@ Fixed = Annotated[
     WithJsonSchema({"type": "object", "properties": _run_schema(), "additionalProperties": False}),
 ]
 Switch = Annotated[bool, BeforeValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
+
+
+StudyName = Annotated[str, AfterValidator(safe_name)]
+TableName = Annotated[str, AfterValidator(name_in_tables)]
+WeightsName = Annotated[str, AfterValidator(_not_none), AfterValidator(name_in_tables)]
 
 
 class _Strict(BaseModel):
@@ -107,11 +138,16 @@ class Checkpoint(_Strict):
     """A file of weights (a state_dict, or a mapping that holds one) with its checksum."""
 
     file: str = Field(description="Path of the file.")
-    sha256: str = Field(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, 64 hex digits.")
+    sha256: str = Field(
+        description="SHA-256 of the file, 64 hex digits: `sha256sum FILE` prints it.",
+        json_schema_extra={"pattern": "^[0-9a-fA-F]{64}$"},
+    )
 
     @field_validator("sha256")
     @classmethod
     def _lower(cls, value: str) -> str:
+        if not re.fullmatch("[0-9a-fA-F]{64}", value):
+            raise ValueError(f"{value!r} is not a SHA-256, 64 hex digits; `sha256sum FILE` prints it")
         return value.lower()
 
 
@@ -140,9 +176,13 @@ class Upstream(_Strict):
     @field_validator("recipe")
     @classmethod
     def _own_keys_only(cls, value: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-        for key in _SET_BY_THE_RUN:
-            if key in value:
-                raise ValueError(f"{key} comes from the run that an upstream stage serves; take it out")
+        strange = [
+            f"{key}: it comes from the run that an upstream stage serves; take it out"
+            for key in _SET_BY_THE_RUN
+            if key in value
+        ]
+        if strange:
+            raise FaultsError(strange)
         return {key: values[0] for key, values in value.items()}
 
 
@@ -160,29 +200,44 @@ class Weights(_Strict):
         return self
 
 
+def _parse_row(value: object) -> dict[str, Any]:
+    """Return a row of a reference, its settings parsed; FaultsError has a line for each key or value that is wrong."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is not a mapping of settings and test_accuracy")
+    row: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, each in value.items():
+        with gathering(faults):
+            row[key] = _accuracy(each) if key == "test_accuracy" else parse_setting(key, each)
+    if "test_accuracy" not in value:
+        faults.append(f"test_accuracy: this key is needed in every row; the row is {dict(value)}")
+    if faults:
+        raise FaultsError(faults)
+    return row
+
+
+def _accuracy(value: object) -> float:
+    try:
+        accuracy = parse_number(value)
+    except ValueError as error:
+        raise FaultsError([f"test_accuracy: {error}"]) from None
+    if not 0 <= accuracy <= 1:
+        raise FaultsError([f"test_accuracy: {value!r} is outside [0, 1]; write 64 % as 0.64"])
+    return accuracy
+
+
+ReferenceRow = Annotated[dict[str, Any], BeforeValidator(_parse_row)]
+
+
 class Reference(_Strict):
     """Numbers that somebody else reported, to compare with. Accuracies in [0, 1]."""
 
     title: str = Field(description="What they are.")
     source: str = Field("", description="Where they come from.")
-    rows: tuple[dict[str, Any], ...] = Field(
+    rows: tuple[ReferenceRow, ...] = Field(
         min_length=1,
         description="Settings that pick the runs to compare with, and `test_accuracy` in [0, 1].",
     )
-
-    @field_validator("rows", mode="after")
-    @classmethod
-    def _parsed(cls, rows: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        parsed = []
-        for row in rows:
-            if "test_accuracy" not in row:
-                raise ValueError(f"a row lacks test_accuracy: {row}")
-            accuracy = parse_number(row["test_accuracy"])
-            if not 0 <= accuracy <= 1:
-                raise ValueError(f"test_accuracy {row['test_accuracy']!r} is outside [0, 1]")
-            settings = {k: parse_setting(k, v) for k, v in row.items() if k != "test_accuracy"}
-            parsed.append({**settings, "test_accuracy": accuracy})
-        return tuple(parsed)
 
 
 class Compute(_Strict):
@@ -203,13 +258,15 @@ class Compute(_Strict):
 class Study(_Strict):
     """A whole study. `load_study` makes one from a file."""
 
-    name: str = Field("", description="Folder name of the results; the file's name where it is left out.")
+    name: StudyName = Field(
+        "", description="Folder name of the results; the file's name where it is left out."
+    )
     title: str = Field("", description="Heading of the report.")
     description: str = Field("", description="A paragraph under the heading.")
     dataset: DatasetSettings = Field(description="The target data: a source by its name, or its settings.")
-    weights: dict[str, Weights] = Field({}, description="Named initial weights for `init`.")
+    weights: dict[WeightsName, Weights] = Field({}, description="Named initial weights for `init`.")
     recipe: Axes = Field({}, description="The base recipe. A list makes an axis of every experiment.")
-    experiments: dict[str, Experiment] = Field(
+    experiments: dict[TableName, Experiment] = Field(
         {}, description="Named grids over axes; without any, the recipe is the one experiment, `main`."
     )
     references: tuple[Reference, ...] = Field((), description="Reported numbers to compare with.")
@@ -228,13 +285,6 @@ class Study(_Strict):
         False, description="Leave impossible combinations out instead of refusing the study."
     )
     save_weights: Switch = Field(False, description="Keep each run's final weights beside its metrics.")
-
-    @field_validator("weights")
-    @classmethod
-    def _free_names(cls, value: dict[str, Weights]) -> dict[str, Weights]:
-        if "none" in value:
-            raise ValueError("`none` is taken: it means random initial weights")
-        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -259,11 +309,14 @@ def load_study(spec: str, overrides: Mapping[str, object] | None = None) -> Stud
     everywhere: in the recipe and in every experiment. Raises UserError (one line per fault) for anything unknown.
     """
     path = find_study(spec)
-    content = _read_yaml(path)
-    content.setdefault("name", path.stem)
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a study is a mapping of keys such as `dataset:` and `recipe:`")
+    if content.get("name") is None:
+        content["name"] = path.stem
     _apply(content, overrides or {})
     try:
-        return Study.model_validate(content, context={"path": path})
+        return Study.model_validate(content)
     except ValidationError as error:
         raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
 
@@ -285,33 +338,9 @@ def find_study(spec: str) -> Path:
     )
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: a study is a mapping of keys such as `dataset:` and `recipe:`")
-    return content
-
-
 def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
     """Put each override where it belongs in the file's content."""
+    unknown = []
     for key, value in overrides.items():
         if key in RunSettings.model_fields:
             for experiment in (content.get("experiments") or {}).values():
@@ -325,7 +354,10 @@ def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
             content[key] = value
         else:
             known = [*RunSettings.model_fields, *Compute.model_fields, *Study.model_fields, "study"]
-            raise UserError(f"--config {key}={value}: unknown key{nearest(key, known)}")
+            hint = nearest(key, known)
+            unknown.append(f"--config {key}={value}: unknown key{hint}; the keys are {', '.join(known)}")
+    if unknown:
+        raise UserError("\n".join(unknown))
 
 
 def json_schema() -> str:

@@ -1,5 +1,7 @@
 """What pydantic finds wrong, in the words that a person reads: one line per fault."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -9,9 +11,36 @@ from pydantic.fields import FieldInfo
 from scalestudy.study.models import nearest
 
 
+class FaultsError(ValueError):
+    """Several faults at once: `lines` has one for each, beginning with the key that it is about."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(dict.fromkeys(lines))
+        super().__init__("; ".join(self.lines))
+
+
+@contextmanager
+def gathering(faults: list[str]) -> Iterator[None]:
+    """Add the lines of FaultsError that the block raises to `faults`, and go on after it."""
+    try:
+        yield
+    except FaultsError as found:
+        faults.extend(found.lines)
+
+
 def describe(error: ValidationError, declared: Any) -> list[str]:
     """Return one line per fault: the key, the value, and what is allowed. `declared`: what was validated (a type)."""
-    return [_describe(fault, declared) for fault in error.errors(include_url=False)]
+    return [line for fault in error.errors(include_url=False) for line in _lines(fault, declared)]
+
+
+def _lines(fault: Any, declared: Any) -> list[str]:
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, FaultsError):
+        where, _ = _locate(declared, fault["loc"])
+        return [f"{where}.{line}" if where else line for line in cause.lines]
+    if fault["type"] == "too_short" and fault["input"]:  # what was there has its own lines
+        return []
+    return [_describe(fault, declared)]
 
 
 def _describe(fault: Any, declared: Any) -> str:
@@ -36,6 +65,10 @@ def _describe(fault: Any, declared: Any) -> str:
         return f"{where}.source: this key is needed" if where else "source: this key is needed"
     if kind in ("too_short", "string_too_short") and not value:
         return f"{prefix}it is empty"
+    if kind == "string_type" and value is None:
+        return f"{prefix}it is empty; write a value, or take the key out"
+    if kind == "string_type" and not isinstance(value, (list, dict)):
+        return f"{prefix}{value} is not text; if it is meant as text, put it in quotes"
     if kind == "value_error":
         return f"{prefix}{fault['ctx']['error']}"
     message = fault["msg"][0].lower() + fault["msg"][1:]
@@ -63,11 +96,14 @@ def _locate(declared: Any, loc: tuple[str | int, ...]) -> tuple[str, Any]:
 
     Pydantic's own location also holds positions in lists, and the tag of a member of a union.
     """
-    shown, at = [], declared
+    shown: list[Any] = []
+    at = declared
     for part in loc:
+        if part == "[key]":  # the fault is in the name of a key
+            continue
         at, is_key = _step(at, part)
         if is_key:
-            shown.append(str(part))
+            shown.append(part if len(str(part)) <= 60 else f"{str(part)[:57]}...")
     return ".".join(shown), at
 
 

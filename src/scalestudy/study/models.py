@@ -76,7 +76,7 @@ def model_of(name: str) -> Model:
     models = known_models()
     if name not in models:
         raise UserError(
-            f"model '{name}' is unknown{nearest(name, models)}: any torchvision classification model will do"
+            f"model '{name}' is unknown{nearest(name, models)}; the models are {', '.join(models)}"
         )
     return models[name]
 

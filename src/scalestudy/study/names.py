@@ -6,7 +6,9 @@ their default are left out of it, so that a later version with a new setting kee
 
 import hashlib
 import json
+import math
 import re
+import unicodedata
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +17,10 @@ from scalestudy.study.parse import format_number
 from scalestudy.study.settings import RunSettings
 
 DEFAULT_NORMALIZATION = "imagenet"
+
+_LONGEST_NAME = 64
+"""Characters: 192 bytes in most scripts, so that a file's name with endings and temporary parts stays within 255."""
+_NO_TEXT_IN_TABLES = ("none", "null", "nan", "na", "n.a", "true", "false", "inf", "infinity")
 
 
 def run_name(settings: RunSettings, dataset: str, weights: str | None, normalization: str) -> str:
@@ -42,6 +48,37 @@ def upstream_name(init: str, settings: RunSettings, dataset: str, task: str, nor
 def dataset_name(dataset: DatasetSettings, image_size: int) -> str:
     """Return the name of a dataset store, such as `digits-32px-5e6f7a8b`."""
     return f"{slug(dataset.source)}-{image_size}px-{short_hash([dataset.identity(), image_size])}"
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is safe in a path, a shell, a URL and a workflow's pattern: composed (Unicode NFC).
+
+    Letters and digits of any language, `-`, `_` and `.`; the first one a letter or digit. Raises ValueError.
+    """
+    name = unicodedata.normalize("NFC", name)
+    fits = all(unicodedata.category(character)[0] in "LMN" or character in "-_." for character in name)
+    if not (fits and name[:1].isalnum() and not name.endswith(".") and len(name) <= _LONGEST_NAME):
+        shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} characters)"
+        raise ValueError(
+            f"{shown!r} cannot be a name: it takes letters, digits, '-', '_' and '.', at most {_LONGEST_NAME} "
+            "of them, the first a letter or digit, the last no dot"
+        )
+    return name
+
+
+def name_in_tables(name: str) -> str:
+    """Return a name that is safe as `safe_name` has it, and that a table's reader takes for text; ValueError else."""
+    name = safe_name(name)
+    try:
+        number = math.isfinite(float(name))
+    except ValueError:
+        number = False
+    if number or name.lower() in _NO_TEXT_IN_TABLES:
+        raise ValueError(
+            f"{name!r} cannot be a name: tables such as results.csv would be read back with a number or a missing "
+            "value in its place; begin it with a word"
+        )
+    return name
 
 
 def slug(text: str) -> str:

@@ -61,10 +61,8 @@ def plan_runs(study: Study) -> list[Run]:
         if experiment not in used_by:
             used_by.append(experiment)
     if impossible and not study.skip_impossible:
-        raise UserError(
-            f"study {study.name}: {'; '.join(impossible)}. Mend the study, or set `skip_impossible: true` to leave "
-            "those runs out"
-        )
+        lines = "\n".join(f"study {study.name}: {line}" for line in impossible)
+        raise UserError(f"{lines}. Mend the study, or set `skip_impossible: true` to leave those runs out")
     if not members:
         raise UserError(f"study {study.name}: no runs" + (f": {'; '.join(impossible)}" if impossible else ""))
     source_of = _source_finder(study)
