@@ -132,7 +132,7 @@ def whole(name: str, batch: int, precision: str) -> Callable[[], None]:
     """Return one optimizer step with all tricks."""
     model = use_small_map_convolutions(build_model(name, 10, seed=0).to(memory_format=torch.channels_last))
     images = torch.randn(batch, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(model.parameters(), RunSettings(model=name, batch_size=batch))
+    optimizer = make_optimizer(model, RunSettings(model=name, batch_size=batch))
     return trainer(model, optimizer, images, precision)
 
 

@@ -2,11 +2,12 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from scalestudy.study.budget import step_boundaries
 from scalestudy.study.settings import RunSettings, TrainEval
@@ -131,6 +132,45 @@ def test_a_run_stopped_anywhere_ends_as_one_never_stopped(
     assert timeless(rows) == timeless(expected)
     assert same_weights(uncut.model, resumed.model)
     assert len(resumed.resumed_from) == 1
+
+
+AXES: list[dict[str, Any]] = [
+    {"optimizer": "sgd", "nesterov": True, "schedule": "triangular", "norm_bias_lr": 4, "backbone_lr": "0.5"},
+    {"optimizer": "adamw", "schedule": "cosine", "warmup": 4, "clip_norm": 1},
+    {"freeze": "backbone", "augmentation": "flip"},
+    {"freeze": "norm_scales", "schedule": "onecycle"},
+]
+
+
+@pytest.mark.parametrize("axes", AXES, ids=lambda axes: " ".join(axes))
+def test_a_run_on_any_axis_stopped_in_the_middle_ends_as_one_never_stopped(
+    tmp_path: Path, axes: dict[str, Any]
+) -> None:
+    settings = RunSettings.model_validate({"batch_size": 8, "epochs": 2, "lr": "1e-2", **axes})
+    whole, expected = run(tmp_path / "whole.pt", settings)
+    with pytest.raises(loop.TerminatedError):
+        run(tmp_path / "cut.pt", settings, stop_after=8)
+    resumed, rows = run(tmp_path / "cut.pt", settings)
+    assert timeless(rows) == timeless(expected)
+    assert same_weights(whole.model, resumed.model)
+    assert len(resumed.resumed_from) == 1
+
+
+def test_a_gradient_above_the_norm_is_scaled_down_to_it_and_one_below_is_left(tmp_path: Path) -> None:
+    def step(**values: Any) -> Tensor:
+        """Return how far one step of plain gradient descent at rate 1 moves the weights."""
+        settings = RunSettings(optimizer="sgd", momentum=0, lr=1, batch_size=40, epochs=1, **values)
+        before = build_model("resnet18", 3, seed=0)
+        after = run(tmp_path / f"{values}.pt", settings)[0].model
+        pairs = zip(before.parameters(), after.parameters(), strict=True)
+        return torch.cat([(old - new).detach().flatten().double() for old, new in pairs])
+
+    free = step()
+    norm = float(free.detach().norm())
+    clipped = step(clip_norm=norm / 4)
+    assert float(clipped.norm()) == pytest.approx(norm / 4, rel=1e-3)
+    assert torch.allclose(clipped * 4, free, rtol=1e-2, atol=1e-4)
+    assert torch.equal(step(clip_norm=norm * 4), free)
 
 
 def test_a_pass_of_one_image_more_than_whole_batches_trains(tmp_path: Path) -> None:

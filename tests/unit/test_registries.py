@@ -1,6 +1,5 @@
 """What a run may name is registered once: schema, help, messages, estimates and training follow from the entry."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,10 @@ from tiny import tiny_store
 
 from scalestudy.files import read_json
 from scalestudy.study.faults import describe
-from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, load
+from scalestudy.study.registries import OPTIMIZERS, REGISTRIES, SCHEDULES, load
 from scalestudy.study.settings import RunSettings
 from scalestudy.training.augmentation import augment
+from scalestudy.training.freezing import freeze
 from scalestudy.training.recipe import make_optimizer, make_schedule
 
 WITH_ONE_MORE_OPTIMIZER = """
@@ -63,7 +63,7 @@ def test_a_new_optimizer_is_one_entry_from_which_schema_help_plan_and_training_f
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_is_built_by_its_own_class_with_the_settings_that_it_takes(name: str) -> None:
     settings = RunSettings(optimizer=name, lr=0.01, weight_decay=0.1, momentum=0.7)
-    optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings)
+    optimizer = make_optimizer(torch.nn.Linear(1, 1), settings)
     assert type(optimizer) is load(OPTIMIZERS[name].function)
     group = optimizer.param_groups[0]
     assert (group["lr"], group["weight_decay"]) == (0.01, 0.1)
@@ -73,7 +73,7 @@ def test_every_optimizer_is_built_by_its_own_class_with_the_settings_that_it_tak
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_is_built_by_its_own_class_for_any_number_of_steps(name: str) -> None:
     for steps in (1, 2, 7):
-        optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], RunSettings(optimizer="sgd"))
+        optimizer = make_optimizer(torch.nn.Linear(1, 1), RunSettings(optimizer="sgd"))
         schedule = make_schedule(optimizer, RunSettings(schedule=name), steps)
         assert type(schedule) is load(SCHEDULES[name].function)
         for _ in range(steps):
@@ -100,10 +100,12 @@ def test_a_name_that_is_not_registered_is_refused_with_the_nearest(key: str, val
 def build(key: str, name: str) -> None:
     settings = RunSettings.model_construct(**{**dict(RunSettings()), key: name})
     augment(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), settings.augmentation, 0)
-    make_schedule(make_optimizer([torch.nn.Parameter(torch.zeros(1))], settings), settings, 5)
+    model = torch.nn.Linear(1, 1)
+    freeze(model, settings.freeze)
+    make_schedule(make_optimizer(model, settings), settings, 5)
 
 
-@pytest.mark.parametrize("key", ["optimizer", "schedule", "augmentation"])
+@pytest.mark.parametrize("key", REGISTRIES)
 def test_what_is_not_registered_never_trains_as_something_else(key: str) -> None:
     with pytest.raises(KeyError, match="unheard-of"):
         build(key, "unheard-of")
@@ -111,14 +113,16 @@ def test_what_is_not_registered_never_trains_as_something_else(key: str) -> None
 
 def test_help_and_schema_say_what_each_entry_is() -> None:
     properties = RunSettings.model_json_schema()["properties"]
-    for key, registry in (
-        ("optimizer", OPTIMIZERS),
-        ("schedule", SCHEDULES),
-        ("augmentation", AUGMENTATIONS),
-    ):
+    for key, registry in REGISTRIES.items():
         assert properties[key]["enum"] == list(registry)
         for name, entry in registry.items():
-            assert f"{name}: {entry.description}" in properties[key]["description"], json.dumps(properties)
+            assert f"{name}: {entry.description}" in properties[key]["description"]
+
+
+def test_every_entry_names_a_function_that_is_there() -> None:
+    for registry in REGISTRIES.values():
+        for entry in registry.values():
+            assert callable(load(entry.function))
 
 
 def test_settings_that_have_no_effect_do_not_tell_runs_apart() -> None:

@@ -99,15 +99,21 @@ def test_names_are_readable_and_never_change() -> None:
     assert names[-1].startswith("resnet50_glyphs_f1_adam_lr1e-3_b32_s0-")
 
 
-@pytest.mark.parametrize("key", [key for key in RunSettings.model_fields if key not in ("momentum", "init")])
+# What a setting needs beside it to have an effect.
+BESIDE: dict[str, dict[str, object]] = {"momentum": {"optimizer": "sgd"}, "nesterov": {"optimizer": "sgd"}}
+
+
+@pytest.mark.parametrize("key", [key for key in RunSettings.model_fields if key != "init"])
 def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> None:
     other = {
         "model": "resnet34", "image_size": 64, "fraction": "1/2", "subset_seed": 1, "seed": 1, "optimizer": "sgd",
         "lr": 0.5, "weight_decay": 0.1, "batch_size": 8, "epochs": 2, "steps": 7, "schedule": "cosine", "dropout": 0.2,
         "label_smoothing": 0.1, "augmentation": "flip", "stem": "cifar", "validation": "1/5",
+        "backbone_lr": 0.5, "norm_bias_lr": 2, "momentum": 0.5, "nesterov": True, "clip_norm": 1, "warmup": 5,
+        "freeze": "backbone",
     }[key]  # fmt: skip
-    spec = write(tmp_path, "dataset: digits\n")
-    (before,), (after,) = (plan_runs(load_study(spec, values)) for values in ({}, {key: other}))
+    spec, beside = write(tmp_path, "dataset: digits\n"), BESIDE.get(key, {})
+    (before,), (after,) = (plan_runs(load_study(spec, {**beside, **more})) for more in ({}, {key: other}))
     assert before.name != after.name
 
 

@@ -8,35 +8,12 @@ from typing import Any
 
 from scalestudy.analysis.words import percent
 from scalestudy.study.parse import format_number
-from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Registry
-
-_REGISTRIES: dict[str, Registry] = {
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "augmentation": AUGMENTATIONS,
-}
+from scalestudy.study.registries import REGISTRIES
+from scalestudy.study.settings import RunSettings
 
 SETTINGS = {
-    "model": "model",
-    "init": "initial weights",
     "dataset": "dataset",
-    "image_size": "image size",
-    "fraction": "fraction",
-    "subset_seed": "subset seed",
-    "seed": "seed",
-    "optimizer": "optimizer",
-    "lr": "learning rate",
-    "momentum": "momentum",
-    "weight_decay": "weight decay",
-    "batch_size": "batch size",
-    "epochs": "epochs",
-    "steps": "steps",
-    "schedule": "schedule",
-    "dropout": "dropout",
-    "label_smoothing": "label smoothing",
-    "augmentation": "augmentation",
-    "stem": "stem",
-    "validation": "validation",
+    **{key: field.title or key for key, field in RunSettings.model_fields.items()},
 }
 _FAMILIES = (
     (r"resnet(\d+)", r"ResNet-\1"),
@@ -99,8 +76,8 @@ class Labels:
 
     def value(self, key: str, value: Any) -> str:
         """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
-        if key in _REGISTRIES:
-            return _REGISTRIES[key][value].title if value in _REGISTRIES[key] else str(value)
+        if key in REGISTRIES:
+            return REGISTRIES[key][value].title if value in REGISTRIES[key] else str(value)
         if key == "steps":
             return "epochs instead of steps" if value is None else f"{value:,} steps"
         if key == "epochs":

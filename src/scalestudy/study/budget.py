@@ -31,3 +31,8 @@ def images_in_steps(steps: int, batch_size: int, images: int) -> int:
     """Return the number of images that the first `steps` steps on a subset of `images` draw, repeats counted."""
     passes, rest = divmod(steps, batches_per_epoch(images, batch_size))
     return passes * images + min(rest * batch_size, images)
+
+
+def warmup_steps(settings: RunSettings, steps: int) -> int:
+    """Return how many of the run's `steps` optimizer steps are its warmup."""
+    return round(settings.warmup * steps) if settings.warmup < 1 else int(settings.warmup)

@@ -26,8 +26,8 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.faults import FaultsError, describe, gathering
 from scalestudy.study.models import model_of, nearest
 from scalestudy.study.names import name_in_tables, safe_name
-from scalestudy.study.parse import parse_boolean, parse_number
-from scalestudy.study.settings import Integer, RunSettings, TrainEval
+from scalestudy.study.parse import parse_number
+from scalestudy.study.settings import Integer, RunSettings, Switch, TrainEval
 from scalestudy.study.yaml_text import read_yaml
 
 CONFIG_FOLDER = Path("config")
@@ -114,7 +114,6 @@ Fixed = Annotated[
     BeforeValidator(_parse_one_valued),
     WithJsonSchema({"type": "object", "properties": _run_schema(), "additionalProperties": False}),
 ]
-Switch = Annotated[bool, BeforeValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
 
 
 StudyName = Annotated[str, AfterValidator(safe_name)]

@@ -1,4 +1,4 @@
-"""The optimizers, schedules and augmentations that a run may name: one entry each, everything else follows from it.
+"""The optimizers, schedules, augmentations, ... that a run may name: one entry each, everything else follows.
 
 A study's schema, the command line's help, error messages, titles in the report, the estimate of memory and what
 `training/recipe.py` builds are all read from here. Entries name their torch function as text and import it when
@@ -17,47 +17,57 @@ from scalestudy.study.models import nearest
 
 
 @dataclass(frozen=True)
-class Optimizer:
-    """An optimizer of torch.
-
-    function: `module:name` of its class, called with the parameters, `lr`, `weight_decay` and `arguments`.
-    settings: its argument -> the run's setting that gives it; runs of other optimizers ignore that setting.
-    copies: how many times the parameters are held in memory: weights, gradients, moments.
-    """
+class Entry:
+    """One thing that a run may name. function: `module:name` of what does it, imported when it is used."""
 
     title: str
     description: str
     function: str
+
+
+@dataclass(frozen=True)
+class Optimizer(Entry):
+    """An optimizer of torch, called with the parameters, `lr`, `weight_decay` and `arguments`.
+
+    copies: how many times the parameters are held in memory: weights, gradients, moments.
+    settings: its argument -> the run's setting that gives it; runs of other optimizers ignore that setting.
+    """
+
     copies: int
     settings: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=lambda: {"fused": True})
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """A schedule of the learning rate.
+class Schedule(Entry):
+    """A scheduler of torch for the learning rate.
 
-    function: `module:name` of torch's scheduler. arguments: its arguments for the peak rates (one for each group of
-    parameters) and the number of optimizer steps. overrides: settings of the run that it sets itself.
+    arguments: its arguments for the peak rates (one for each group of parameters) and the number of optimizer steps.
+    rises: whether it starts low by itself. overrides: settings of the run that it sets itself.
     """
 
-    title: str
-    description: str
-    function: str
     arguments: Callable[[Sequence[float], int], Mapping[str, Any]]
+    rises: bool = False
     overrides: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of the training images. function: `module:name`; see `training/augmentation.py`."""
+Registry = Mapping[str, Entry]
 
-    title: str
-    description: str
-    function: str
+# The triangle of Jordan 2024 (airbench94): where it starts, peaks and ends, as factors and as shares of the steps.
+_TRIANGLE_START, _TRIANGLE_PEAK, _TRIANGLE_END = 0.2, 0.23, 0.07
 
 
-Registry = Mapping[str, Optimizer | Schedule | Augmentation]
+def triangle(steps: int) -> Callable[[int], float]:
+    """Return the factor on the peak rate by step: straight up to the peak, then straight down."""
+    peak = _TRIANGLE_PEAK * steps
+
+    def factor(step: int) -> float:
+        if step < peak:
+            return _TRIANGLE_START + (1 - _TRIANGLE_START) * step / peak
+        return 1 - (1 - _TRIANGLE_END) * (step - peak) / (steps - peak)
+
+    return factor
+
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "adam": Optimizer("Adam", "Kingma & Ba 2015", "torch.optim:Adam", copies=4),
@@ -69,7 +79,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         "gradient descent with momentum",
         "torch.optim:SGD",
         copies=3,
-        settings={"momentum": "momentum"},
+        settings={"momentum": "momentum", "nesterov": "nesterov"},
     ),
 }
 
@@ -92,23 +102,49 @@ SCHEDULES: dict[str, Schedule] = {
         "between 0.95 and 0.85 (Smith 2018)",
         "torch.optim.lr_scheduler:OneCycleLR",
         lambda rates, steps: {"max_lr": list(rates), "total_steps": max(steps, 2) + 1},
+        rises=True,
         overrides=("momentum",),
+    ),
+    "triangular": Schedule(
+        "triangular schedule",
+        "straight up from 1/5 of the rate in 23 % of the steps, then straight down to 7 % of it (Jordan 2024)",
+        "torch.optim.lr_scheduler:LambdaLR",
+        lambda rates, steps: {"lr_lambda": triangle(steps)},
+        rises=True,
     ),
 }
 
-AUGMENTATIONS: dict[str, Augmentation] = {
-    "none": Augmentation(
-        "no augmentation", "the images as they are", "scalestudy.training.augmentation:unchanged"
+FREEZES: dict[str, Entry] = {
+    "none": Entry("all layers trained", "nothing", "scalestudy.training.freezing:nothing"),
+    "backbone": Entry(
+        "only the head trained",
+        "all but the head, its normalisation statistics too: a linear probe",
+        "scalestudy.training.freezing:backbone",
     ),
-    "flip": Augmentation(
-        "random flips", "mirrors half of the images", "scalestudy.training.augmentation:flip"
+    "norm_scales": Entry(
+        "fixed norm scales",
+        "the scales of normalisation layers, which stay 1 (Page 2018)",
+        "scalestudy.training.freezing:norm_scales",
     ),
-    "crop_flip": Augmentation(
+}
+
+AUGMENTATIONS: dict[str, Entry] = {
+    "none": Entry("no augmentation", "the images as they are", "scalestudy.training.augmentation:unchanged"),
+    "flip": Entry("random flips", "mirrors half of the images", "scalestudy.training.augmentation:flip"),
+    "crop_flip": Entry(
         "random crops and flips",
         "shifts by up to an eighth of the side, padded with black, then flips (He et al. 2016)",
         "scalestudy.training.augmentation:crop_flip",
     ),
 }
+
+REGISTRIES: dict[str, Registry] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "freeze": FREEZES,
+    "augmentation": AUGMENTATIONS,
+}
+"""Each setting of a run that names an entry, with its registry."""
 
 
 def load(function: str) -> Callable[..., Any]:
@@ -142,5 +178,6 @@ class _OneOf:
 
 
 OptimizerName = Annotated[str, _OneOf(OPTIMIZERS)]
+FreezeName = Annotated[str, _OneOf(FREEZES)]
 ScheduleName = Annotated[str, _OneOf(SCHEDULES)]
 AugmentationName = Annotated[str, _OneOf(AUGMENTATIONS)]

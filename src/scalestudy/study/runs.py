@@ -10,6 +10,7 @@ from scalestudy.study import names
 from scalestudy.study.config import Study, Weights
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import check_model, check_weights, model_of
+from scalestudy.study.registries import SCHEDULES
 from scalestudy.study.settings import RunSettings
 
 
@@ -95,6 +96,10 @@ def check_settings(settings: RunSettings) -> None:
     check_model(settings.model, settings.image_size, settings.stem)
     if settings.steps is not None and settings.steps < settings.epochs:
         raise UserError(f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs)")
+    if settings.nesterov and settings.momentum == 0 and settings.canonical().nesterov:
+        raise UserError("nesterov: there is no Nesterov momentum without momentum; set momentum above 0")
+    if settings.warmup and SCHEDULES[settings.schedule].rises:
+        raise UserError(f"warmup: the schedule '{settings.schedule}' rises by itself; leave warmup at 0")
     if settings.batch_size == 1 and settings.image_size <= 32:
         raise UserError(
             f"batch_size 1 with {settings.image_size} x {settings.image_size} images leaves batch "

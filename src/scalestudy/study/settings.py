@@ -3,14 +3,30 @@
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+)
 
-from scalestudy.study.parse import format_fraction, parse_fraction, parse_integer, parse_number
+from scalestudy.study.parse import (
+    format_fraction,
+    parse_boolean,
+    parse_fraction,
+    parse_integer,
+    parse_number,
+)
 from scalestudy.study.registries import (
     AUGMENTATIONS,
+    FREEZES,
     OPTIMIZERS,
     SCHEDULES,
     AugmentationName,
+    FreezeName,
     OptimizerName,
     ScheduleName,
     described,
@@ -27,6 +43,7 @@ Integer = Annotated[int, BeforeValidator(parse_integer), _schema("integer")]
 Share = Annotated[
     Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _schema("number")
 ]
+Switch = Annotated[bool, BeforeValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
 
 TrainEval = Literal["last", "every"]
 """After which epochs the training subset is measured in evaluation mode. It changes no other number of a run."""
@@ -35,57 +52,143 @@ TrainEval = Literal["last", "every"]
 class RunSettings(BaseModel):
     """Everything about one training run that may change its result, except data and weights themselves.
 
-    The field's order is the order of the command line's flags and of the columns in results.csv.
+    The field's order is the order of the command line's flags and of the columns in results.csv; its title is the
+    setting's name in the report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = Field("resnet18", description="Any torchvision classification model, by its name.")
+    model: str = Field(
+        "resnet18", title="model", description="Any torchvision classification model, by its name."
+    )
     init: str = Field(
         "none",
+        title="initial weights",
         description="Initial weights: none, a torchvision weights name such as IMAGENET1K_V1, "
         "or a name under `weights`.",
     )
-    image_size: Integer = Field(32, ge=8, le=1024, description="Height and width of the images, in pixels.")
+    image_size: Integer = Field(
+        32, ge=8, le=1024, title="image size", description="Height and width of the images, in pixels."
+    )
     fraction: Share = Field(
-        Fraction(1), gt=0, le=1, description="Fraction of the training set, in (0, 1]; exact: 1/16 or 0.1."
+        Fraction(1),
+        gt=0,
+        le=1,
+        title="fraction",
+        description="Fraction of the training set, in (0, 1]; exact: 1/16 or 0.1.",
     )
-    subset_seed: Integer = Field(0, ge=0, description="Seed that picks the subset of the training set.")
-    seed: Integer = Field(0, ge=0, description="Seed of the initial weights, shuffling and dropout.")
-    optimizer: OptimizerName = Field("adam", description=f"Optimizer. {described(OPTIMIZERS)}.")
-    lr: Number = Field(1e-3, gt=0, description="Learning rate (its peak, where a schedule changes it).")
+    subset_seed: Integer = Field(
+        0, ge=0, title="subset seed", description="Seed that picks the subset of the training set."
+    )
+    seed: Integer = Field(
+        0, ge=0, title="seed", description="Seed of the initial weights, shuffling and dropout."
+    )
+    optimizer: OptimizerName = Field(
+        "adam", title="optimizer", description=f"Optimizer. {described(OPTIMIZERS)}."
+    )
+    lr: Number = Field(
+        1e-3,
+        gt=0,
+        title="learning rate",
+        description="Learning rate (its peak, where a schedule changes it).",
+    )
+    backbone_lr: Number = Field(
+        1.0,
+        gt=0,
+        title="backbone's learning rate",
+        description="Factor on the learning rate of all layers but the head.",
+    )
+    norm_bias_lr: Number = Field(
+        1.0,
+        gt=0,
+        title="norm biases' learning rate",
+        description="Factor on the learning rate of the biases of normalisation layers (64 in Page 2018); their weight "
+        "decay is divided by it, so that they decay as the others do.",
+    )
     momentum: Number = Field(
-        0.9, ge=0, lt=1, description="Momentum of sgd; other optimizers, and onecycle, ignore it."
+        0.9,
+        ge=0,
+        lt=1,
+        title="momentum",
+        description="Momentum of sgd; other optimizers, and onecycle, ignore it.",
     )
-    weight_decay: Number = Field(0.0, ge=0, description="Weight decay (decoupled with adamw).")
-    batch_size: Integer = Field(256, ge=1, description="Images in a batch.")
-    epochs: Integer = Field(5, ge=1, description="Passes over the subset.")
+    nesterov: Switch = Field(
+        False,
+        title="Nesterov momentum",
+        description="Nesterov's momentum for sgd; other optimizers ignore it.",
+    )
+    weight_decay: Number = Field(
+        0.0, ge=0, title="weight decay", description="Weight decay (decoupled with adamw)."
+    )
+    clip_norm: Number = Field(
+        0.0,
+        ge=0,
+        title="gradient clipping",
+        description="Largest norm of the gradient over all parameters, above which it is scaled down (Pascanu et al. "
+        "2013); 0: never.",
+    )
+    batch_size: Integer = Field(256, ge=1, title="batch size", description="Images in a batch.")
+    epochs: Integer = Field(5, ge=1, title="epochs", description="Passes over the subset.")
     steps: Integer | None = Field(
         None,
         ge=1,
+        title="steps",
         description="Optimizer steps; where set, it replaces the passes, and `epochs` is the number of "
         "evaluations, evenly spaced.",
     )
     schedule: ScheduleName = Field(
-        "constant", description=f"Learning rate over the run's steps. {described(SCHEDULES)}."
+        "constant",
+        title="schedule",
+        description=f"Learning rate over the run's steps. {described(SCHEDULES)}.",
     )
-    dropout: Number = Field(0.0, ge=0, lt=1, description="Dropout probability before the head.")
-    label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Label smoothing of the training loss.")
+    warmup: Share = Field(
+        Fraction(0),
+        ge=0,
+        title="warmup",
+        description="First steps, in which the learning rate rises linearly to where the schedule begins: how many, or "
+        "below 1 their share of all steps.",
+    )
+    freeze: FreezeName = Field(
+        "none", title="freezing", description=f"What keeps its initial values. {described(FREEZES)}."
+    )
+    dropout: Number = Field(
+        0.0, ge=0, lt=1, title="dropout", description="Dropout probability before the head."
+    )
+    label_smoothing: Number = Field(
+        0.0, ge=0, lt=1, title="label smoothing", description="Label smoothing of the training loss."
+    )
     augmentation: AugmentationName = Field(
-        "none", description=f"Random changes of the training images. {described(AUGMENTATIONS)}."
+        "none",
+        title="augmentation",
+        description=f"Random changes of the training images. {described(AUGMENTATIONS)}.",
     )
     stem: Literal["imagenet", "cifar"] = Field(
-        "imagenet", description="First layers: stock, or a 3x3 convolution with stride 1 and no pooling."
+        "imagenet",
+        title="stem",
+        description="First layers: stock, or a 3x3 convolution with stride 1 and no pooling.",
     )
     validation: Share = Field(
-        Fraction(0), ge=0, lt=1, description="Fraction of the training set held out for selection."
+        Fraction(0),
+        ge=0,
+        lt=1,
+        title="validation",
+        description="Fraction of the training set held out for selection.",
     )
+
+    @field_validator("warmup")
+    @classmethod
+    def _whole_steps(cls, value: Fraction) -> Fraction:
+        if value > 1 and value.denominator > 1:
+            raise ValueError(f"{value} is neither a number of steps nor a share of them, below 1")
+        return value
 
     def canonical(self) -> "RunSettings":
         """Return these settings with those that have no effect at their defaults, so that equal runs coincide."""
         idle = {key for entry in OPTIMIZERS.values() for key in entry.settings.values()}
         idle -= set(OPTIMIZERS[self.optimizer].settings.values())
         idle |= set(SCHEDULES[self.schedule].overrides)
+        if self.freeze == "backbone":
+            idle |= {"backbone_lr"}
         fields = RunSettings.model_fields
         changed = {key: fields[key].default for key in idle if getattr(self, key) != fields[key].default}
         return self.model_copy(update=changed) if changed else self

@@ -44,7 +44,7 @@ def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed
 
     def train() -> None:
         batch, targets = examples.batch(positions)
-        training.update(normalize(batch), targets, 0.0)[0].item()
+        training.update(normalize(batch), targets)[0].item()
 
     training.model.train()
     seconds = _median_seconds(train)

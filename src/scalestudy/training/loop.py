@@ -25,6 +25,7 @@ from scalestudy.training.augmentation import augment
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
+from scalestudy.training.freezing import freeze, training_mode
 from scalestudy.training.precision import autocast_context, prepare_model
 from scalestudy.training.progress import Row, RunProgress
 from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
@@ -59,6 +60,7 @@ class Training:
     """
 
     model: nn.Module
+    settings: RunSettings
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     device: torch.device
@@ -75,11 +77,12 @@ class Training:
     ) -> "Training":
         """Start `steps` optimizer steps of `model` on `device`."""
         model = prepare_model(model.to(device))
-        optimizer = make_optimizer(model.parameters(), settings)
+        freeze(model, settings.freeze)
+        optimizer = make_optimizer(model, settings)
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
         schedule = make_schedule(optimizer, settings, steps)
         running = torch.zeros(3, dtype=torch.float64, device=device)
-        return cls(model, optimizer, schedule, device, precision, running=running)
+        return cls(model, settings, optimizer, schedule, device, precision, running=running)
 
     def save(self, path: Path, fingerprint: Fingerprint) -> None:
         """Write the checkpoint, complete or not at all."""
@@ -109,13 +112,15 @@ class Training:
         self.running.copy_(state["running"])
         self.resumed_from = [*state["resumed_from"], len(self.rows)]
 
-    def update(self, inputs: Tensor, labels: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    def update(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Take one optimizer step on a batch; return its loss (a scalar) and logits, float32 [B, C], before it."""
         with autocast_context(self.device, self.precision):
             logits = self.model(inputs).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.lr = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
@@ -199,7 +204,7 @@ def train_epoch(
     stop_asked: Callable[[], bool],
 ) -> Row:
     """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it."""
-    training.model.train()
+    training_mode(training.model)
     progress.start_epoch(epoch, last_step - training.step)
     began, seen = time.perf_counter(), 0
     unseen: list[Tensor] = []
@@ -207,7 +212,7 @@ def train_epoch(
         positions = next(batches)
         images, labels = examples.batch(positions, stream_seed(settings.seed, "turns", training.step))
         images = augment(images, settings.augmentation, stream_seed(settings.seed, "augment", training.step))
-        loss, logits = training.update(normalize(images), labels, settings.label_smoothing)
+        loss, logits = training.update(normalize(images), labels)
         seen += len(positions)
         unseen.append(loss)
         if training.device.type == "cpu" or len(unseen) == GPU_LOSSES_AT_ONCE or training.step == last_step:
