@@ -270,11 +270,18 @@ def schema(
     output: Annotated[
         Path | None, typer.Option(help="Where to write it; standard output if left out.")
     ] = None,
+    findings: Annotated[bool, typer.Option("--findings", help="That of findings.json instead.")] = False,
 ) -> None:
-    """Print the JSON schema of a study file, for editors."""
+    """Print the JSON schema of a study file, for editors; or that of findings.json, for who reads it."""
     from scalestudy.files import write_text
 
-    if output is None:
-        print(json_schema(), end="")
+    if findings:
+        from scalestudy.topics.findings import findings_schema
+
+        text = findings_schema()
     else:
-        write_text(output, json_schema())
+        text = json_schema()
+    if output is None:
+        print(text, end="")
+    else:
+        write_text(output, text)

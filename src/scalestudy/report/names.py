@@ -1,0 +1,160 @@
+"""The names that people read, for models, initial weights, settings and their values."""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from scalestudy.findings.model import Cell, Grid, Group, Measure, Scalar
+from scalestudy.report import wording
+from scalestudy.study.parse import format_number
+from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Registry
+
+SETTINGS = {
+    "model": "model",
+    "init": "initial weights",
+    "dataset": "dataset",
+    "image_size": "image size",
+    "fraction": "fraction",
+    "subset_seed": "subset seed",
+    "seed": "seed",
+    "optimizer": "optimizer",
+    "lr": "learning rate",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+    "batch_size": "batch size",
+    "epochs": "epochs",
+    "steps": "steps",
+    "schedule": "schedule",
+    "dropout": "dropout",
+    "label_smoothing": "label smoothing",
+    "augmentation": "augmentation",
+    "stem": "stem",
+    "validation": "validation",
+}
+MEASURES: dict[Measure, str] = {
+    "test_accuracy": "test accuracy",
+    "balanced_accuracy": "balanced test accuracy",
+    "macro_f1": "macro F1 on the test images",
+    "top5_accuracy": "top-5 test accuracy",
+    "train_accuracy": "training accuracy while training",
+    "train_eval_accuracy": "training accuracy",
+    "validation_accuracy": "validation accuracy",
+    "gap": "gap between training and test accuracy",
+}
+_REGISTRIES: dict[str, Registry] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
+}
+_FAMILIES = (
+    (r"resnet(\d+)", r"ResNet-\1"),
+    (r"wide_resnet(\d+)_(\d+)", r"Wide ResNet-\1-\2"),
+    (r"resnext(\d+)_(\w+)", r"ResNeXt-\1 (\2)"),
+    (r"vgg(\d+)_bn", r"VGG-\1 (BN)"),
+    (r"vgg(\d+)", r"VGG-\1"),
+    (r"densenet(\d+)", r"DenseNet-\1"),
+    (r"mobilenet_v2", "MobileNetV2"),
+    (r"mobilenet_v3_(\w+)", r"MobileNetV3 \1"),
+    (r"efficientnet_(b\d)", r"EfficientNet-\1"),
+    (r"efficientnet_v2_(\w)", r"EfficientNetV2-\1"),
+    (r"convnext_(\w+)", r"ConvNeXt \1"),
+    (r"vit_(\w)_(\d+)", r"ViT-\1/\2"),
+    (r"swin_(\w)", r"Swin-\1"),
+    (r"regnet_(\w+)", r"RegNet \1"),
+    (r"squeezenet(\w+)", r"SqueezeNet \1"),
+    (r"alexnet", "AlexNet"),
+    (r"googlenet", "GoogLeNet"),
+)
+_IMAGENET = re.compile(r"IMAGENET1K_V(\d+)")
+
+
+class Names:
+    """The names of one study's things; `titles` are what its initial weights are called in study.json."""
+
+    def __init__(self, titles: Mapping[str, str]) -> None:
+        self.titles = titles
+
+    def model(self, name: str) -> str:
+        """Return `ResNet-18` for `resnet18`; names of unknown form stay as they are."""
+        for pattern, title in _FAMILIES:
+            if found := re.fullmatch(pattern, name):
+                return found.expand(title)
+        return name
+
+    def title(self, init: str) -> str:
+        """Return what the weights were trained on, or the weights' own name; `from scratch` for none."""
+        if init == "none":
+            return "from scratch"
+        if (title := self.titles.get(init, init)) != init:
+            return title.removeprefix("pretrained on ")
+        found = _IMAGENET.fullmatch(init)
+        return f"ImageNet-1k (V{found[1]})" if found else init
+
+    def init(self, name: str) -> str:
+        """Return `from scratch` or `pretrained on ...`."""
+        if name == "none":
+            return "from scratch"
+        title = self.title(name)
+        if title.lower().startswith("pretrained"):
+            return title[0].lower() + title[1:]
+        return f"pretrained on {title}"
+
+    def short_init(self, name: str) -> str:
+        """Return the title of initial weights, or the name where the title is too long for a figure."""
+        return wording.short_label(self.title(name), name)
+
+    def series(self, model: str, init: str) -> str:
+        """Return the name of a curve: model and initial weights."""
+        return f"{self.model(model)} {self.init(init)}"
+
+    def cell(self, cell: Cell, grid: Grid) -> str:
+        """Return what tells a cell from all others: `ResNet-18, from scratch, all data, batch size 32`."""
+        parts = [self.model(cell.model), self.init(cell.init), share_of_data(cell.fraction)]
+        group = grid.group(cell.group)
+        return ", ".join([*parts, self.recipe(group)] if group.differs else parts)
+
+    def recipe(self, group: Group) -> str:
+        """Return how a recipe differs from the base recipe, or `base recipe`."""
+        return ", ".join(self.value(key, value) for key, value in group.differs.items()) or "base recipe"
+
+    def setting(self, key: str) -> str:
+        """Return a setting's name in words."""
+        return SETTINGS.get(key, key.replace("_", " "))
+
+    def value(self, key: str, value: Scalar) -> str:
+        """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
+        if key in _REGISTRIES:
+            known = _REGISTRIES[key]
+            return known[str(value)].title if str(value) in known else str(value)
+        if key == "steps":
+            return "epochs instead of steps" if value is None else f"{plain(value)} steps"
+        if key == "epochs":
+            return f"{plain(value)} epochs"
+        if key == "dropout" and not value:
+            return "no dropout"
+        if key == "stem":
+            return "CIFAR stem" if value == "cifar" else "stock stem"
+        if key == "validation":
+            share = Fraction(str(value))
+            return f"{wording.percent(float(share))} held out" if share else "nothing held out"
+        if key == "model":
+            return self.model(str(value))
+        if key == "init":
+            return self.init(str(value))
+        return f"{self.setting(key)} {plain(value)}"
+
+
+def plain(value: Scalar) -> str:
+    """Return the text of a bare value: numbers in their canonical form, None as `none`."""
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def share_of_data(fraction: str) -> str:
+    """Return a fraction of the training set as a phrase: `1/16 of the data`, `all data`."""
+    return "all data" if fraction == "1" else f"{fraction} of the data"

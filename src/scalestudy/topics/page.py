@@ -1,0 +1,98 @@
+"""The page in the making: topics ask it for figures, tables and statements, which it numbers in their order."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scalestudy.report import markup, svg, view
+from scalestudy.topics import tables
+from scalestudy.topics.base import Sentence
+from scalestudy.topics.inputs import Inputs
+
+MOST_INLINE = 120_000  # bytes of a CSV that still goes into the page itself
+PIXELS_PER_POINT = 860 / 619.2  # a full-width figure is shown at 860 CSS pixels
+
+
+class Page:
+    """One report in the making, of the study in `inputs`, with the figures that lie drawn in `folder`."""
+
+    def __init__(self, inputs: Inputs, folder: Path) -> None:
+        self.inputs = inputs
+        self.findings = inputs.findings
+        self.grid = inputs.findings.grid
+        self.names = inputs.names
+        self.targets: dict[str, tuple[str, str]] = {}
+        self._folder = folder
+        self._counts = {"figure": 0, "table": 0}
+
+    def number(self, kind: str, name: str) -> int:
+        """Return the next number of a `figure` or `table` and remember what it names, for links to it."""
+        self._counts[kind] += 1
+        identity = f"{kind}-{name}"
+        self.targets[identity] = (markup.anchor(identity), f"{kind.capitalize()} {self._counts[kind]}")
+        return self._counts[kind]
+
+    def figure(self, name: str) -> list[view.Block]:
+        """Return the figure, ready for the page; nothing where the study has none, or it has nothing to show."""
+        path = self._folder / f"{name}.svg"
+        if not path.is_file():
+            return []
+        drawing = path.read_text(encoding="utf-8")
+        said = svg.describe(drawing)
+        if said.missing:
+            return []
+        return [
+            view.Figure(
+                id=f"figure-{name}",
+                number=self.number("figure", name),
+                title=said.title,
+                alt=said.alt,
+                caption=said.caption,
+                svg=svg.inline(drawing, f"fig-{name}"),
+                width=round(svg.view_width(drawing) * PIXELS_PER_POINT),
+                png=f"figures/{name}.png",
+                csv=f"figures/{name}.csv",
+                vector=f"figures/{name}.svg",
+                csv_inline=data_link(self._folder / f"{name}.csv", "text/csv"),
+                runs=said.runs,
+            )
+        ]
+
+    def table(
+        self,
+        name: str,
+        title: str,
+        columns: Iterable[view.Column],
+        lines: Iterable[Sequence[view.Cell]],
+        *,
+        row_heads: int = 1,
+        note: str = "",
+        sortable: bool = False,
+        folded: bool = False,
+    ) -> list[view.Block]:
+        """Return a numbered table, or nothing without a line; a folded one shows its title until it is opened."""
+        rows = tables.rows(lines)
+        if not rows:
+            return []
+        place, identity = self.number("table", name), markup.anchor(f"table-{name}")
+        return [view.Table(identity, place, title, tuple(columns), rows, row_heads, note, sortable, folded)]
+
+    def statement(self, sentence: Sentence) -> view.Statement:
+        """Return a sentence with its evidence: figures and tables of this report, and the runs behind it."""
+        evidence = view.Evidence(sentence.figures, sentence.tables)
+        return view.Statement(sentence.text, evidence, self.grid.runs(sentence.evidence))
+
+    def paragraph(self, sentences: Sequence[Sentence]) -> list[view.Block]:
+        """Return sentences as one paragraph, or nothing."""
+        return [view.Paragraph(tuple(map(self.statement, sentences)))] if sentences else []
+
+    def points(self, sentences: Sequence[Sentence]) -> list[view.Block]:
+        """Return sentences as a list of short points, or nothing."""
+        return [view.Statements(tuple(map(self.statement, sentences)))] if sentences else []
+
+
+def data_link(path: Path, kind: str) -> str:
+    """Return a small file as a data: link, or nothing where it is large or not there."""
+    if not path.is_file() or path.stat().st_size > MOST_INLINE:
+        return ""
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -1,0 +1,456 @@
+"""What initial weights are worth: gains on each training-set size, the data they stand for, what they cost."""
+
+import math
+from collections.abc import Container, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from scalestudy.findings.compare import Pair, Point
+from scalestudy.findings.load import record_in
+from scalestudy.findings.model import (
+    Balance,
+    Cell,
+    Claim,
+    Direction,
+    Effect,
+    Evidence,
+    Grid,
+    Reason,
+    Record,
+    Stance,
+    Trend,
+)
+from scalestudy.findings.study import Study
+from scalestudy.results.read import read_metrics
+from scalestudy.results.record import METRICS, DamagedError
+from scalestudy.study.paths import WEIGHTS
+
+Found = tuple[float | None, Literal["above", "below"] | None]
+
+
+class Missing(StrEnum):
+    """Why there is nothing to find."""
+
+    NO_SCRATCH = "no_scratch"
+    ONLY_SCRATCH = "only_scratch"
+    NO_PAIR = "no_pair"
+
+
+class Order(StrEnum):
+    """Whether the largest and the smallest model stand in the same order with both kinds of weights."""
+
+    SAME = "same"
+    CHANGES = "changes"
+    OPEN = "open"
+
+
+class Why(StrEnum):
+    """Possible reasons why the weights act as they do."""
+
+    FEATURES = "features"
+    FASTER = "faster"
+    LESS_OVERFITTING = "less_overfitting"
+    UNSUITED_RECIPE = "unsuited_recipe"
+    MORE_TRAINING = "more_training"
+
+
+class Pretraining(Record):
+    """What weights were made of. For published weights and checkpoint files only the source is known.
+
+    `accuracy` is that on the pretext task's own test images; `own_images` says that the images were the
+    study's training images; `model` is None where one entry holds for all models.
+    """
+
+    init: str
+    model: str | None
+    source: Literal["published", "checkpoint", "upstream"]
+    task: str | None = None
+    dataset: str | None = None
+    own_images: bool | None = None
+    labels_used: bool | None = None
+    images: int | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    images_seen: int | None = None
+    accuracy: float | None = None
+    seconds: float | None = None
+    run: str | None = None
+
+
+class Gain(Record):
+    """A planned pair of cells that differ in initial weights alone: `cell` against `scratch`."""
+
+    model: str
+    init: str
+    fraction: str
+    cell: str
+    scratch: str
+
+
+class GainTrend(Record):
+    """How the gain of one model changes with each doubling of its labelled training images."""
+
+    model: str
+    init: str
+    trend: Trend
+
+
+class EffectiveData(Record):
+    """How many labelled images training from scratch needs for a cell's accuracy, read off `curve`.
+
+    `images` is None where the accuracy lies beyond the curve, with the `bound` that is known. `low` and
+    `high` are read at the ends of the cell's own interval; the curve's uncertainty is not in them.
+    """
+
+    model: str
+    init: str
+    fraction: str
+    cell: str
+    images: float | None
+    bound: Literal["above", "below"] | None
+    low: float | None
+    high: float | None
+    curve: tuple[str, ...]
+
+    def ratio(self, grid: Grid) -> float | None:
+        """Return how many times as many images that is as the cell has."""
+        used = grid.cells[self.cell].train_images
+        return None if self.images is None or not used else self.images / used
+
+
+class Course(Record):
+    """The mean gain after the first epoch and after the last, and the effect of the training in between."""
+
+    init: str
+    first: float
+    last: float
+    change: Effect
+
+
+class Compared(Record):
+    """Means over all pairs, with the weights minus from scratch: of the gap, and of the fit to the training set.
+
+    The fit is accuracy on the run's own training images in evaluation mode after the last epoch.
+    """
+
+    init: str
+    gap: Effect
+    fit: Effect
+
+
+class Reasons(Record):
+    """The possible reasons for what one kind of weights does, judged by these runs."""
+
+    init: str
+    reasons: tuple[Reason[Why], ...]
+
+
+class Weights(Record):
+    """All that was found about initial weights. Claims have the weights as their first subject."""
+
+    missing: Missing | None
+    pretraining: tuple[Pretraining, ...] = ()
+    gains: tuple[Gain, ...] = ()
+    trends: tuple[GainTrend, ...] = ()
+    effective: tuple[EffectiveData, ...] = ()
+    courses: tuple[Course, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    balance: tuple[Claim[Balance], ...] = ()
+    order: tuple[Claim[Order], ...] = ()
+    reasons: tuple[Reasons, ...] = ()
+
+    def of(self, init: str) -> list[Gain]:
+        """Return the gains of one kind of weights."""
+        return [gain for gain in self.gains if gain.init == init]
+
+
+def pairs(study: Study) -> list[Pair]:
+    """Return each base cell with weights against its counterpart from scratch, and the models' ends within each."""
+    grid = study.grid
+    return [*_gain_pairs(grid), *(pair for init in grid.inits for pair in _model_pairs(grid, init))]
+
+
+def find(study: Study) -> Weights:
+    """Return what initial weights are worth over the base recipe's cells."""
+    grid = study.grid
+    inits = [init for init in grid.inits if init != "none"]
+    pretraining = tuple(each for init in inits for each in _pretraining(study, init))
+    planned = _gain_pairs(grid)
+    both = [(a, b) for a, b in planned if a.value is not None and b.value is not None]
+    if "none" not in grid.inits:
+        return Weights(missing=Missing.NO_SCRATCH, pretraining=pretraining)
+    if not inits:
+        return Weights(missing=Missing.ONLY_SCRATCH)
+    if not both:
+        return Weights(missing=Missing.NO_PAIR, pretraining=pretraining)
+    having = [init for init in inits if any(cell.init == init for _, cell in both)]
+    trends = _trends(study, both)
+    courses = _courses(study, having, both)
+    compared = _compared(study, having, both)
+    balance = {init: _balance(grid, init, both) for init in having}
+    return Weights(
+        missing=None,
+        pretraining=pretraining,
+        gains=tuple(
+            Gain(model=b.model, init=b.init, fraction=b.fraction, cell=b.id, scratch=a.id)
+            for a, b in planned
+            if b.init in having
+        ),
+        trends=tuple(trends),
+        effective=tuple(_effective(grid, having)),
+        courses=tuple(courses),
+        compared=tuple(compared),
+        balance=tuple(balance.values()),
+        order=tuple(order for init in having if (order := _order(grid, init)) is not None),
+        reasons=tuple(
+            Reasons(
+                init=init,
+                reasons=_reasons(
+                    balance[init],
+                    [each for each in trends if each.init == init],
+                    next((each for each in courses if each.init == init), None),
+                    next((each for each in compared if each.init == init), None),
+                    [each for each in pretraining if each.init == init],
+                ),
+            )
+            for init in having
+        ),
+    )
+
+
+def _gain_pairs(grid: Grid) -> list[Pair]:
+    found = []
+    for model in grid.models:
+        for init in grid.inits:
+            for fraction in grid.fractions:
+                scratch, cell = grid.at(model, "none", fraction), grid.at(model, init, fraction)
+                if init != "none" and scratch and cell:
+                    found.append((scratch, cell))
+    return found
+
+
+def _model_pairs(grid: Grid, init: str) -> list[Pair]:
+    """Return the largest model against the smallest on each fraction, for one kind of weights."""
+    ends = [(grid.at(grid.models[0], init, f), grid.at(grid.models[-1], init, f)) for f in grid.fractions]
+    return [(a, b) for a, b in ends if a and b and a.id != b.id]
+
+
+def _balance(grid: Grid, init: str, both: Sequence[Pair]) -> Claim[Balance]:
+    keys = tuple(grid.key(a.id, b.id) for a, b in both if b.init == init)
+    return Claim[Balance](
+        reading=Balance.of([each.verdict for each in grid.of(keys)]),
+        subjects=(init,),
+        evidence=Evidence(differences=keys),
+    )
+
+
+def _trends(study: Study, both: Sequence[Pair]) -> list[GainTrend]:
+    """Return the trend of the gain over log2 of the labelled images, for each model and kind of weights."""
+    series: dict[tuple[str, str], list[Point]] = {}
+    for scratch, cell in both:
+        if cell.train_images:
+            point = Point(math.log2(cell.train_images), ((-1.0, scratch), (1.0, cell)))
+            series.setdefault((cell.model, cell.init), []).append(point)
+    found = study.trends(list(series.values()))
+    return [
+        GainTrend(model=model, init=init, trend=trend)
+        for (model, init), trend in zip(series, found, strict=True)
+        if trend is not None
+    ]
+
+
+def effective_data(curve: Sequence[tuple[float, float]], accuracy: float) -> Found:
+    """Return how many images training from scratch needs for `accuracy`, or on which side of the curve it lies.
+
+    `curve` holds (images, test accuracy) by growing number of images, at least two. Between two points the
+    accuracy is linear in log(images), and the first crossing counts, so that no power law has to hold;
+    beyond the curve the answer is a bound, never an extrapolation. Source: Hernandez et al. (2021), Scaling
+    laws for transfer (effective data transferred is this minus the images that were used).
+    """
+    if len(curve) < 2:
+        raise ValueError("a curve needs at least two points")
+    if accuracy < curve[0][1]:
+        return None, "below"
+    for (n1, a1), (n2, a2) in pairwise(curve):
+        if a1 <= accuracy <= a2:
+            share = (accuracy - a1) / (a2 - a1) if a2 > a1 else 0.0
+            return math.exp(math.log(n1) + share * (math.log(n2) - math.log(n1))), None
+    return None, "above"
+
+
+def _effective(grid: Grid, inits: Sequence[str]) -> list[EffectiveData]:
+    rows = []
+    for series in grid.series():
+        if series.init not in inits:
+            continue
+        scratch = [grid.at(series.model, "none", fraction) for fraction in grid.fractions]
+        curve = [cell for cell in scratch if cell and cell.value is not None and cell.train_images]
+        if len(curve) > 1:
+            rows += [_effective_row(cell, curve) for cell in grid.having(series.cells)]
+    return rows
+
+
+def _effective_row(cell: Cell, curve: Sequence[Cell]) -> EffectiveData:
+    points = [(float(each.train_images or 0), each.value or 0.0) for each in curve]
+    images, bound = effective_data(points, cell.value or 0.0)
+    interval = cell.result.interval if cell.result else None
+    return EffectiveData(
+        model=cell.model,
+        init=cell.init,
+        fraction=cell.fraction,
+        cell=cell.id,
+        images=images,
+        bound=bound,
+        low=effective_data(points, interval.low)[0] if interval else None,
+        high=effective_data(points, interval.high)[0] if interval else None,
+        curve=tuple(each.id for each in curve),
+    )
+
+
+def _courses(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[Course]:
+    """Return how the mean gain changed from the first epoch to the last, for pairs with several epochs."""
+    curves = study.collected.curves
+    first: dict[str, list[float]] = {}
+    climb: dict[str, list[float]] = {}
+    for cell in {cell.id: cell for pair in both for cell in pair}.values():
+        own = [curves[run]["test_accuracy"] for run in cell.runs if run in curves]
+        if own and all(len(curve) > 1 for curve in own):
+            first[cell.id] = [float(curve[0]) for curve in own]
+            climb[cell.id] = [float(curve[-1] - curve[0]) for curve in own]
+    terms = {init: _mean_of_pairs(init, both, climb) for init in inits}
+    terms = {init: own for init, own in terms.items() if own}
+    starts = study.effects(list(terms.values()), first)
+    changes = study.effects(list(terms.values()), climb)
+    return [
+        Course(init=init, first=start.value, last=start.value + change.value, change=change)
+        for init, start, change in zip(terms, starts, changes, strict=True)
+    ]
+
+
+def _compared(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[Compared]:
+    gap, fit = study.values("gap"), study.values("train_eval_accuracy")
+    terms = {init: _mean_of_pairs(init, both, gap) for init in inits}
+    terms = {init: own for init, own in terms.items() if own}
+    gaps, fits = study.effects(list(terms.values()), gap), study.effects(list(terms.values()), fit)
+    return [
+        Compared(init=init, gap=own_gap, fit=own_fit)
+        for init, own_gap, own_fit in zip(terms, gaps, fits, strict=True)
+    ]
+
+
+def _mean_of_pairs(init: str, both: Sequence[Pair], known: Container[str]) -> list[tuple[float, str]]:
+    """Return the weights of cells in the mean, over the pairs of `init`, of cell minus scratch."""
+    own = [(a, b) for a, b in both if b.init == init and a.id in known and b.id in known]
+    share = 1 / len(own) if own else 0.0
+    return [term for a, b in own for term in ((-share, a.id), (share, b.id))]
+
+
+def _order(grid: Grid, init: str) -> Claim[Order] | None:
+    """Return whether the models' order is the same as from scratch, over the fractions that both have."""
+    own = {b.fraction: grid.difference(a.id, b.id) for a, b in _model_pairs(grid, init)}
+    scratch = {b.fraction: grid.difference(a.id, b.id) for a, b in _model_pairs(grid, "none")}
+    both = [(own[f], scratch[f], f) for f in own if own[f] and scratch.get(f)]
+    if not both:
+        return None
+    decided = [
+        (a.verdict, b.verdict, f) for a, b, f in both if a and b and a.verdict.decided and b.verdict.decided
+    ]
+    changed = [f for a, b, f in decided if a is not b]
+    reading = Order.CHANGES if changed else (Order.SAME if len(decided) == len(both) else Order.OPEN)
+    keys = [grid.key(each.a.cell, each.b.cell) for a, b, _ in both for each in (a, b) if each]
+    return Claim[Order](
+        reading=reading, subjects=(init, *changed), evidence=Evidence(differences=tuple(keys))
+    )
+
+
+def _reasons(
+    balance: Claim[Balance],
+    trends: Sequence[GainTrend],
+    course: Course | None,
+    compared: Compared | None,
+    pretraining: Sequence[Pretraining],
+) -> tuple[Reason[Why], ...]:
+    """Return each possible reason with what these runs say about it.
+
+    Useful features: for, where the weights help and help more the fewer labelled images there are. A faster
+    start alone: for, where the lead shrinks over the epochs; against, where it does not. Less overfitting: for,
+    where the gap is smaller. A recipe that does not suit the weights, asked only where they hurt: for, where
+    they also fit the training images worse. More training: open, as the runs from scratch got none for it.
+    """
+    helps = balance.reading in (Balance.HIGHER, Balance.SOME_HIGHER)
+    hurts = balance.reading in (Balance.LOWER, Balance.SOME_LOWER)
+    directions = {each.trend.direction for each in trends}
+    cells = Evidence(cells=tuple(dict.fromkeys(cell for each in trends for cell in each.trend.cells)))
+    features = Stance.OPEN
+    if helps and Direction.FALLS in directions and Direction.RISES not in directions:
+        features = Stance.FOR
+    elif hurts:
+        features = Stance.AGAINST
+    found = [
+        Reason[Why](reason=Why.FEATURES, stance=features, evidence=cells if trends else balance.evidence)
+    ]
+    if course is not None and course.first > 0:
+        stances = {
+            Direction.FALLS: Stance.FOR,
+            Direction.RISES: Stance.AGAINST,
+            Direction.LEVEL: Stance.AGAINST,
+        }
+        stance = stances.get(course.change.direction, Stance.OPEN)
+        found.append(Reason[Why](reason=Why.FASTER, stance=stance, evidence=balance.evidence))
+    if compared is not None:
+        stances = {Direction.FALLS: Stance.FOR, Direction.RISES: Stance.AGAINST}
+        stance = stances.get(compared.gap.direction, Stance.OPEN)
+        found.append(Reason[Why](reason=Why.LESS_OVERFITTING, stance=stance, evidence=balance.evidence))
+        if hurts:
+            stance = {Direction.FALLS: Stance.FOR}.get(compared.fit.direction, Stance.OPEN)
+            found.append(Reason[Why](reason=Why.UNSUITED_RECIPE, stance=stance, evidence=balance.evidence))
+    if helps and any(each.steps for each in pretraining):
+        found.append(Reason[Why](reason=Why.MORE_TRAINING, stance=Stance.OPEN, evidence=balance.evidence))
+    return tuple(found)
+
+
+def _pretraining(study: Study, init: str) -> list[Pretraining]:
+    """Return what a study's weights were made of: of an upstream stage, one entry for each model's."""
+    planned = study.record.get("weights", {}).get(init, {})
+    upstream: dict[str, Any] | None = planned.get("upstream")
+    if upstream is None:
+        published = "published" in str(planned.get("source", "")) or init.startswith("IMAGENET")
+        return [Pretraining(init=init, model=None, source="published" if published else "checkpoint")]
+    own = upstream["dataset"] == study.record["dataset"].get("name")
+    return [
+        _upstream(init, upstream, study.collected.root / WEIGHTS / run, own_images=own)
+        for run in upstream["runs"]
+    ]
+
+
+def _upstream(init: str, planned: dict[str, Any], folder: Path, *, own_images: bool) -> Pretraining:
+    """Return what an upstream stage planned, and did where it is there still."""
+    record = record_in(folder)
+    found = Pretraining(
+        init=init,
+        model=None if record is None else record.settings.model,
+        source="upstream",
+        task=planned["task"],
+        dataset=planned.get("dataset_title") or planned["dataset"],
+        own_images=own_images,
+        labels_used=planned["task"] == "labels",
+        epochs=planned["settings"].get("epochs"),
+        run=folder.name,
+    )
+    if record is None:
+        return found
+    try:
+        accuracy = read_metrics(folder / METRICS)[-1]["test_accuracy"]
+    except DamagedError:
+        accuracy = None
+    return found.model_copy(
+        update={
+            "images": record.subset.images,
+            "steps": record.steps,
+            "images_seen": record.images_seen,
+            "seconds": record.train_seconds,
+            "accuracy": accuracy,
+        }
+    )

@@ -1,0 +1,202 @@
+"""The sentences about initial weights, each chosen by a reading."""
+
+from scalestudy.findings.model import Balance, Claim, Direction, Evidence, Stance
+from scalestudy.report import wording
+from scalestudy.report.names import Names, share_of_data
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.weights.find import Course, EffectiveData, Missing, Order, Pretraining, Reasons, Why
+from scalestudy.topics.words import direction, signed_sizes, sizes, tally, throughout
+
+MISSING = {
+    Missing.NO_SCRATCH: "No run starts from scratch; add `none` to `init`.",
+    Missing.ONLY_SCRATCH: "All runs start from scratch; add other weights to `init`.",
+    Missing.NO_PAIR: "No setting has results both from scratch and with other weights; run the missing ones.",
+}
+WHY = {
+    (
+        Why.FEATURES,
+        Stance.FOR,
+    ): "Useful features fit these runs: the weights help, and help more where labelled images are fewer.",
+    (Why.FEATURES, Stance.AGAINST): "Useful features do not fit these runs: the weights lower the accuracy.",
+    (
+        Why.FASTER,
+        Stance.FOR,
+    ): "A faster start fits: the lead over training from scratch shrinks over the epochs.",
+    (
+        Why.FASTER,
+        Stance.AGAINST,
+    ): "A faster start alone does not fit: the lead does not shrink over the epochs.",
+    (
+        Why.LESS_OVERFITTING,
+        Stance.FOR,
+    ): "Less overfitting fits: with the weights, training accuracy lies less far above test accuracy.",
+    (
+        Why.LESS_OVERFITTING,
+        Stance.AGAINST,
+    ): "Less overfitting does not fit: with the weights, training accuracy lies further above test accuracy.",
+    (
+        Why.UNSUITED_RECIPE,
+        Stance.FOR,
+    ): "The recipe may not suit the weights: they also fit their own training images "
+    "worse. A lower learning rate would tell.",
+}
+OPEN = {
+    Why.FEATURES: "useful features",
+    Why.FASTER: "merely a faster start",
+    Why.LESS_OVERFITTING: "less overfitting",
+    Why.UNSUITED_RECIPE: "a recipe that does not suit the weights",
+    Why.MORE_TRAINING: "the further steps of the pretraining",
+}
+
+
+def say(findings: Findings) -> Said:
+    """Return the sentences; none where the study compares no initial weights."""
+    found, names = findings.weights, Names(findings.grid.titles)
+    if found.missing is not None:
+        return Said()
+    points: list[Sentence] = []
+    details: list[Sentence] = []
+    for claim in found.balance:
+        init = claim.subjects[0]
+        points += trend(findings, names, init)
+        points += effective(findings, names, init)
+        details += [course(findings, names, each) for each in found.courses if each.init == init]
+        points += order(names, [each for each in found.order if each.subjects[0] == init])
+    points += [sentence for each in found.pretraining if (sentence := pretraining(names, each)) is not None]
+    return Said(
+        lead=tuple(gain(findings, names, claim) for claim in found.balance),
+        points=tuple(points),
+        details=tuple(details),
+    )
+
+
+def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
+    """What the weights are worth over all pairs, in one sentence for the first screen."""
+    init = claim.subjects[0]
+    compared = findings.grid.of(claim.evidence.differences)
+    values = [each.value for each in compared]
+    models, pairs = f"models {names.init(init)}", "pair" if len(compared) == 1 else "pairs"
+    if len(compared) < len(findings.weights.of(init)):
+        pairs += " with results"
+    match claim.reading:
+        case Balance.HIGHER:
+            text = f"{models} beat those from scratch {throughout(len(compared), pairs)}, by {sizes(values)}"
+        case Balance.LOWER:
+            text = f"{models} stay below those from scratch {throughout(len(compared), pairs)}, by {sizes(values)}"
+        case Balance.LEVEL:
+            text = (
+                f"{models} are not distinguishable from those from scratch {throughout(len(compared), pairs)}"
+            )
+        case Balance.UNTESTED:
+            by = signed_sizes(values)
+            text = f"in the one run of each, {models} are {by} against those from scratch: not decided"
+        case _:
+            text = f"{models} against those from scratch: {tally(compared, pairs)}"
+    return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
+
+
+def trend(findings: Findings, names: Names, init: str) -> list[Sentence]:
+    """How each model's gain changes with the labelled images; one sentence for models of the same direction."""
+    own = [each for each in findings.weights.trends if each.init == init]
+    sentences = []
+    for way in Direction:
+        same = [each for each in own if each.trend.direction is way]
+        if not same:
+            continue
+        models = wording.listing([names.model(each.model) for each in same])
+        what = f"The gain of {models} {direction(way)}"
+        if way in (Direction.RISES, Direction.FALLS):
+            what += f" by {sizes([each.trend.slope for each in same])} per doubling of the labelled images"
+        elif way is Direction.LEVEL:
+            what += " as labelled images are added"
+        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
+        sentences.append(
+            Sentence(wording.sentence(what), Evidence(cells=cells), ("init_gain",), ("init_gain",))
+        )
+    return sentences
+
+
+def effective(findings: Findings, names: Names, init: str) -> list[Sentence]:
+    """How many labelled images training from scratch would need, on the smallest subset; a sentence a model."""
+    own = [each for each in findings.weights.effective if each.init == init]
+    smallest = next((f for f in findings.grid.fractions if any(each.fraction == f for each in own)), None)
+    return [_effective(findings, names, each) for each in own if each.fraction == smallest]
+
+
+def _effective(findings: Findings, names: Names, row: EffectiveData) -> Sentence:
+    ratio = row.ratio(findings.grid)
+    what = f"with {share_of_data(row.fraction)}, {names.model(row.model)} {names.init(row.init)}"
+    if row.images is not None and ratio is not None:
+        what += (
+            f" matches from-scratch training on about {wording.count(wording.rounded(row.images))} labelled images, "
+            f"{ratio:.1f} times as many"
+        )
+    else:
+        end = findings.grid.cells[row.curve[-1 if row.bound == "above" else 0]].train_images
+        verb = "beats" if row.bound == "above" else "stays below"
+        what += f" {verb} from-scratch training on {wording.count(end)} labelled images"
+    cells = tuple(dict.fromkeys((row.cell, *row.curve)))
+    return Sentence(
+        wording.sentence(what), Evidence(cells=tuple(cells)), ("effective_data",), ("effective_data",)
+    )
+
+
+def course(findings: Findings, names: Names, found: Course) -> Sentence:
+    """How the mean gain changed over the epochs."""
+    verb = {
+        Direction.RISES: "it grows over the epochs",
+        Direction.FALLS: "it shrinks over the epochs",
+        Direction.LEVEL: "no change beyond the run-to-run spread",
+        Direction.UNTESTED: "from one run each",
+    }[found.change.direction]
+    text = (
+        f"The mean gain {names.init(found.init)} is {wording.signed_points(found.first)} after the first epoch and "
+        f"{wording.signed_points(found.last)} after the last: {verb}"
+    )
+    cells = [name for gain in findings.weights.of(found.init) for name in (gain.scratch, gain.cell)]
+    return Sentence(wording.sentence(text), Evidence(cells=tuple(cells)), ("learning_curves",))
+
+
+def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
+    """Whether the models stand in the same order as from scratch."""
+    sentences = []
+    for claim in claims:
+        init, *changed = claim.subjects
+        where = wording.listing([share_of_data(each) for each in changed])
+        both = f"{names.init(init)} and from scratch"
+        text = {
+            Order.SAME: f"On each training-set size the models stand in the same order {both}",
+            Order.CHANGES: f"On {where} the models stand in different orders {both}",
+            Order.OPEN: f"Whether the models stand in the same order {both} is not decided",
+        }[claim.reading]
+        sentences.append(Sentence(wording.sentence(text), claim.evidence, ("init_side_by_side",)))
+    return sentences
+
+
+def pretraining(names: Names, made: Pretraining) -> Sentence | None:
+    """What an upstream stage saw, in one sentence; nothing of weights that came from elsewhere."""
+    if made.images is None or made.steps is None:
+        return None
+    whose = "the study's own training images" if made.own_images else f"images of {made.dataset}"
+    labels = "with" if made.labels_used else "without"
+    model = names.model(made.model) if made.model else "the models"
+    text = (
+        f"{wording.capitalised(names.title(made.init))} trained {model} on {wording.count(made.images)} of {whose}, "
+        f"{labels} their labels, for {wording.counted(made.steps, 'step')}"
+    )
+    return Sentence(wording.sentence(text), Evidence(), (), ("pretraining",))
+
+
+def reasons(found: Reasons) -> list[Sentence]:
+    """Return each possible reason as these runs judge it: the paragraph of discussion 2."""
+    said = [
+        Sentence(WHY[each.reason, each.stance], each.evidence)
+        for each in found.reasons
+        if each.stance is not Stance.OPEN
+    ]
+    undecided = [each for each in found.reasons if each.stance is Stance.OPEN]
+    if undecided:
+        text = f"these runs do not decide about {wording.listing([OPEN[each.reason] for each in undecided], 'or')}"
+        said.append(Sentence(wording.sentence(text), undecided[0].evidence))
+    return said

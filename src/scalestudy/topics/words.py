@@ -1,0 +1,78 @@
+"""Phrases that several topics use: verdicts counted, differences in points, where a number is from."""
+
+from collections.abc import Sequence
+
+from scalestudy.findings.model import Difference, Direction, IntervalKind, Stance, Verdict
+from scalestudy.report import wording
+
+VERDICTS = {
+    Verdict.HIGHER: "higher",
+    Verdict.LOWER: "lower",
+    Verdict.NOT_DISTINGUISHABLE: "not distinguishable",
+    Verdict.ONE_RUN_EACH: "one run each",
+    Verdict.NOT_COMPARED: "not compared",
+}
+INTERVALS = {
+    IntervalKind.SPREAD: "95 % interval from the run-to-run spread",
+    IntervalKind.SEEDS: "95 % interval over seeds",
+    IntervalKind.TEST_SAMPLING: "95 % test-sampling interval of one run",
+}
+STANCES = {Stance.FOR: "for", Stance.AGAINST: "against", Stance.OPEN: "open"}
+TESTED = (
+    "Verdicts are t tests against the run-to-run spread of each training-set size, corrected (Holm) over all pairs of "
+    "the report that differ in the same way."
+)
+ONE_RUN = "One run of each setting and no spread over seeds: the differences decide nothing."
+
+
+def tally(differences: Sequence[Difference], nouns: str) -> str:
+    """Return verdicts counted: `lower in all six pairs`, `higher in three and lower in two of five pairs`.
+
+    Whatever it says of all or of some is true of the differences given, and it names every kind of verdict.
+    """
+    counts = {
+        VERDICTS[verdict]: sum(each.verdict is verdict for each in differences)
+        for verdict in Verdict
+        if any(each.verdict is verdict for each in differences)
+    }
+    total = len(differences)
+    if len(counts) == 1:
+        (word,) = counts
+        return f"{word} {throughout(total, nouns)}"
+    parts = [f"{word} in {wording.number_word(count)}" for word, count in counts.items()]
+    return f"{wording.listing(parts)} of {wording.number_word(total)} {nouns}"
+
+
+def throughout(total: int, nouns: str) -> str:
+    """Return `in the one pair`, `in both pairs`, `in all six pairs`."""
+    if total == 1:
+        return f"in the one {nouns}"
+    return f"in {'both' if total == 2 else f'all {wording.number_word(total)}'} {nouns}"
+
+
+def sizes(values: Sequence[float]) -> str:
+    """Return the range of sizes of differences, without signs: `3.1 points`, `3.1 to 21.0 points`."""
+    low, high = min(map(abs, values)), max(map(abs, values))
+    return (
+        wording.points(low)
+        if wording.points(low) == wording.points(high)
+        else f"{wording.point_range(low, high)} points"
+    )
+
+
+def signed_sizes(values: Sequence[float]) -> str:
+    """Return the range of differences with signs: `+3.1 points`, `−1.0 to +3.1 points`."""
+    low, high = min(values), max(values)
+    if wording.signed_points(low) == wording.signed_points(high):
+        return wording.signed_points(low)
+    return f"{wording.bare_point_range(low, high)} points"
+
+
+def direction(found: Direction, rises: str = "rises", falls: str = "falls") -> str:
+    """Return where a trend goes in words."""
+    return {
+        Direction.RISES: rises,
+        Direction.FALLS: falls,
+        Direction.LEVEL: "shows no trend beyond the run-to-run spread",
+        Direction.UNTESTED: "cannot be judged from one run each",
+    }[found]
