@@ -138,7 +138,9 @@ AXES: list[dict[str, Any]] = [
     {"optimizer": "sgd", "nesterov": True, "schedule": "triangular", "norm_bias_lr": 4, "backbone_lr": "0.5"},
     {"optimizer": "adamw", "schedule": "cosine", "warmup": 4, "clip_norm": 1},
     {"freeze": "backbone", "augmentation": "flip"},
-    {"freeze": "norm_scales", "schedule": "onecycle"},
+    {"freeze": "norm_scales", "schedule": "onecycle", "optimizer": "sgd"},
+    {"augmentation": "translate+alternating_flip+trivialaugment+erasing", "dropout": "0.3"},
+    {"mixup": "0.2", "cutmix": 1, "label_smoothing": "0.1", "dropout": "0.3"},
 ]
 
 

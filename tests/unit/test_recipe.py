@@ -1,4 +1,4 @@
-"""Optimizer, schedule, freezing and augmentation do what their names say, from their seeds alone."""
+"""Optimizer, schedule and freezing do what their names say, from their seeds alone."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +12,6 @@ from torch import nn
 from scalestudy.errors import UserError
 from scalestudy.study.runs import check_settings
 from scalestudy.study.settings import RunSettings
-from scalestudy.training.augmentation import augment
 from scalestudy.training.freezing import freeze, training_mode
 from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
 
@@ -141,36 +140,6 @@ def test_the_optimizer_is_the_one_that_the_settings_name(name: str) -> None:
     assert type(optimizer).__name__.lower() == name
     assert optimizer.param_groups[0]["lr"] == 0.01
     assert optimizer.param_groups[0]["weight_decay"] == 0.1
-
-
-def batch() -> torch.Tensor:
-    return torch.arange(64 * 3 * 32 * 32).remainder(251).to(torch.uint8).view(64, 3, 32, 32)
-
-
-def test_no_augmentation_changes_nothing() -> None:
-    assert augment(batch(), "none", 1) is not None
-    assert torch.equal(augment(batch(), "none", 1), batch())
-
-
-def test_a_flip_mirrors_some_images_and_leaves_the_others() -> None:
-    images, flipped = batch(), augment(batch(), "flip", 3)
-    mirrored = [torch.equal(after, before.flip(2)) for before, after in zip(images, flipped, strict=True)]
-    same = [torch.equal(after, before) for before, after in zip(images, flipped, strict=True)]
-    assert 16 < sum(mirrored) < 48
-    assert all(a != b for a, b in zip(mirrored, same, strict=True))
-
-
-def test_a_crop_shifts_by_at_most_an_eighth_of_the_side() -> None:
-    images = torch.zeros(200, 3, 32, 32, dtype=torch.uint8)
-    images[:, :, 16, 16] = 255
-    rows = augment(images, "crop_flip", 5)[:, 0].flatten(1).argmax(1).div(32, rounding_mode="floor")
-    assert int(rows.min()) == 12
-    assert int(rows.max()) == 20
-
-
-def test_the_same_seed_gives_the_same_change_and_another_seed_another() -> None:
-    assert torch.equal(augment(batch(), "crop_flip", 1), augment(batch(), "crop_flip", 1))
-    assert not torch.equal(augment(batch(), "crop_flip", 1), augment(batch(), "crop_flip", 2))
 
 
 def test_seeds_of_streams_differ_by_purpose_and_number() -> None:

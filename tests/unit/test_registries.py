@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 from pydantic import ValidationError
@@ -11,9 +12,9 @@ from tiny import tiny_store
 
 from scalestudy.files import read_json
 from scalestudy.study.faults import describe
-from scalestudy.study.registries import OPTIMIZERS, REGISTRIES, SCHEDULES, load
+from scalestudy.study.registries import OPTIMIZERS, REGISTRIES, SCHEDULES, load, title_of
 from scalestudy.study.settings import RunSettings
-from scalestudy.training.augmentation import augment
+from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.freezing import freeze
 from scalestudy.training.recipe import make_optimizer, make_schedule
 
@@ -86,20 +87,21 @@ def test_every_schedule_is_built_by_its_own_class_for_any_number_of_steps(name: 
     [
         ("optimizer", "admaw", "did you mean 'adamw'"),
         ("schedule", "cosin", "did you mean 'cosine'"),
-        ("augmentation", "flips", "did you mean 'flip'"),
+        ("augmentation", "crop+flips", "did you mean 'flip'"),
     ],
 )
 def test_a_name_that_is_not_registered_is_refused_with_the_nearest(key: str, value: str, hint: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RunSettings.model_validate({key: value})
     (line,) = describe(caught.value, RunSettings)
-    assert line.startswith(f"{key}: '{value}' is not one of ")
+    assert line.startswith(f"{key}: '{value.removeprefix('crop+')}' is not one of ")
     assert hint in line
 
 
 def build(key: str, name: str) -> None:
     settings = RunSettings.model_construct(**{**dict(RunSettings()), key: name})
-    augment(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), settings.augmentation, 0)
+    images, draw = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), Draw.of(torch.arange(2), 0, 0, 0)
+    augment(images, settings.augmentation, draw)
     model = torch.nn.Linear(1, 1)
     freeze(model, settings.freeze)
     make_schedule(make_optimizer(model, settings), settings, 5)
@@ -114,7 +116,8 @@ def test_what_is_not_registered_never_trains_as_something_else(key: str) -> None
 def test_help_and_schema_say_what_each_entry_is() -> None:
     properties = RunSettings.model_json_schema()["properties"]
     for key, registry in REGISTRIES.items():
-        assert properties[key]["enum"] == list(registry)
+        choices = properties[key].get("enum") or properties[key]["anyOf"][0]["enum"]
+        assert set(registry) <= set(choices)
         for name, entry in registry.items():
             assert f"{name}: {entry.description}" in properties[key]["description"]
 
@@ -130,3 +133,16 @@ def test_settings_that_have_no_effect_do_not_tell_runs_apart() -> None:
     assert changed.canonical().momentum == 0.5
     for values in ({"optimizer": "adam"}, {"schedule": "onecycle"}):
         assert changed.model_copy(update=values).canonical().momentum == 0.9
+
+
+def test_parts_of_an_augmentation_are_the_same_whatever_their_order_and_the_old_name_stays() -> None:
+    spellings = ["flip+crop", "crop+flip", "crop_flip", "crop + flip"]
+    assert {RunSettings(augmentation=each).augmentation for each in spellings} == {"crop_flip"}
+    assert RunSettings(augmentation="erasing+crop_flip").augmentation == "crop_flip+erasing"
+    schema = RunSettings.model_json_schema()["properties"]["augmentation"]
+    for text in (*spellings[:3], "none", "erasing+crop_flip"):
+        jsonschema.validate(text, schema)
+    for wrong in ("flip+flip", "none+flip", "crop_flip+flip"):
+        with pytest.raises(ValidationError, match="names a part twice, or none beside others"):
+            RunSettings(augmentation=wrong)
+    assert title_of("augmentation", "crop_flip") == "random crops and random flips"

@@ -8,7 +8,7 @@ from typing import Any
 
 from scalestudy.analysis.words import percent
 from scalestudy.study.parse import format_number
-from scalestudy.study.registries import REGISTRIES
+from scalestudy.study.registries import REGISTRIES, title_of
 from scalestudy.study.settings import RunSettings
 
 SETTINGS = {
@@ -77,7 +77,7 @@ class Labels:
     def value(self, key: str, value: Any) -> str:
         """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
         if key in REGISTRIES:
-            return REGISTRIES[key][value].title if value in REGISTRIES[key] else str(value)
+            return title_of(key, str(value))
         if key == "steps":
             return "epochs instead of steps" if value is None else f"{value:,} steps"
         if key == "epochs":

@@ -130,11 +130,36 @@ FREEZES: dict[str, Entry] = {
 
 AUGMENTATIONS: dict[str, Entry] = {
     "none": Entry("no augmentation", "the images as they are", "scalestudy.training.augmentation:unchanged"),
+    "crop": Entry(
+        "random crops",
+        "shifts by up to an eighth of the side, padded with black (He et al. 2016)",
+        "scalestudy.training.augmentation:crop",
+    ),
+    "translate": Entry(
+        "translation",
+        "shifts by up to a sixteenth of the side, padded by reflection (Jordan 2024)",
+        "scalestudy.training.augmentation:translate",
+    ),
     "flip": Entry("random flips", "mirrors half of the images", "scalestudy.training.augmentation:flip"),
-    "crop_flip": Entry(
-        "random crops and flips",
-        "shifts by up to an eighth of the side, padded with black, then flips (He et al. 2016)",
-        "scalestudy.training.augmentation:crop_flip",
+    "alternating_flip": Entry(
+        "alternating flips",
+        "mirrors half of the images in the first pass and the other half in the next, by turns (Jordan 2024)",
+        "scalestudy.training.augmentation:alternating_flip",
+    ),
+    "randaugment": Entry(
+        "RandAugment",
+        "two random operations of medium strength (Cubuk et al. 2020)",
+        "scalestudy.training.augmentation:randaugment",
+    ),
+    "trivialaugment": Entry(
+        "TrivialAugment",
+        "one random operation of random strength (Müller & Hutter 2021)",
+        "scalestudy.training.augmentation:trivialaugment",
+    ),
+    "erasing": Entry(
+        "random erasing",
+        "covers a rectangle in half of the images (Zhong et al. 2020)",
+        "scalestudy.training.augmentation:erasing",
     ),
 }
 
@@ -158,6 +183,17 @@ def described(registry: Registry) -> str:
     return "; ".join(f"{name}: {entry.description}" for name, entry in registry.items())
 
 
+def parts_of(augmentation: str) -> list[str]:
+    """Return the names that `augmentation` joins by `+`; `crop_flip` is an older name of `crop+flip`."""
+    return augmentation.replace("crop_flip", "crop+flip").split("+")
+
+
+def title_of(setting: str, value: str) -> str:
+    """Return the title of what `value` names for `setting`; a name that is not registered stays as it is."""
+    registry = REGISTRIES[setting]
+    return " and ".join(registry[part].title if part in registry else part for part in parts_of(value))
+
+
 @dataclass(frozen=True)
 class _OneOf:
     """Marks a field as a name from a registry, whatever is in it when the name is read."""
@@ -177,7 +213,22 @@ class _OneOf:
         return name
 
 
+class _Several(_OneOf):
+    """Marks a field as names from a registry, joined by `+` and brought into the registry's order."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        names = [*(name for name in self.registry if name != "none"), "crop_flip"]
+        one = f"({'|'.join(names)})"
+        return {"type": "string", "anyOf": [{"enum": ["none", *names]}, {"pattern": f"^{one}([+]{one})*$"}]}
+
+    def known(self, name: str) -> str:
+        parts = [_OneOf.known(self, part.strip()) for part in parts_of(name)]
+        if len(set(parts)) < len(parts) or ("none" in parts and len(parts) > 1):
+            raise ValueError(f"{name!r} names a part twice, or none beside others")
+        return "+".join(sorted(parts, key=list(self.registry).index)).replace("crop+flip", "crop_flip")
+
+
 OptimizerName = Annotated[str, _OneOf(OPTIMIZERS)]
 FreezeName = Annotated[str, _OneOf(FREEZES)]
 ScheduleName = Annotated[str, _OneOf(SCHEDULES)]
-AugmentationName = Annotated[str, _OneOf(AUGMENTATIONS)]
+AugmentationName = Annotated[str, _Several(AUGMENTATIONS)]

@@ -160,7 +160,21 @@ class RunSettings(BaseModel):
     augmentation: AugmentationName = Field(
         "none",
         title="augmentation",
-        description=f"Random changes of the training images. {described(AUGMENTATIONS)}.",
+        description=f"Random changes of the training images; several joined by +. {described(AUGMENTATIONS)}.",
+    )
+    mixup: Number = Field(
+        0.0,
+        ge=0,
+        title="mixup",
+        description="Each training image is blended with another, by a share drawn from Beta(mixup, mixup), and so are "
+        "their labels (Zhang et al. 2018); 0: never.",
+    )
+    cutmix: Number = Field(
+        0.0,
+        ge=0,
+        title="CutMix",
+        description="A rectangle of each training image comes from another, its share drawn from Beta(cutmix, cutmix), "
+        "and so does that share of the label (Yun et al. 2019); 0: never. With mixup, each batch takes one of both.",
     )
     stem: Literal["imagenet", "cifar"] = Field(
         "imagenet",

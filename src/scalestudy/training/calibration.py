@@ -3,17 +3,21 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 import numpy as np
 import torch
 
 from scalestudy.study.config import Compute
 from scalestudy.study.settings import RunSettings
+from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.device import choose_device, set_threads
 from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
+from scalestudy.training.freezing import training_mode
 from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
 from scalestudy.training.memory import keep_freed_memory
+from scalestudy.training.mixing import mix
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
 from scalestudy.workflow.estimate import Speed, Speeds, speed_key
@@ -38,15 +42,20 @@ def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed
     labels = np.arange(len(images)) % 10
     examples = Examples(images, labels, np.arange(len(images)), device)
     model = build_model(settings.model, 10, seed=0, stem=settings.stem, image_size=side)
-    training = Training.fresh(model, settings, steps=_REPEATS + 2, device=device, precision=precision)
+    constant = settings.model_copy(
+        update={"schedule": "constant", "warmup": Fraction(0)}
+    )  # for any few steps
+    training = Training.fresh(model, constant, steps=_REPEATS + 2, device=device, precision=precision)
     normalize = Normalize([0.5] * 3, [0.25] * 3, device)
     positions = torch.arange(settings.batch_size) % len(images)
 
     def train() -> None:
+        draw = Draw.of(positions, settings.seed, training.step, 0)
         batch, targets = examples.batch(positions)
-        training.update(normalize(batch), targets)[0].item()
+        inputs = normalize(augment(batch, settings.augmentation, draw))
+        training.update(*mix(inputs, targets, 10, settings, draw))[0].item()
 
-    training.model.train()
+    training_mode(training.model)
     seconds = _median_seconds(train)
     network = evaluation_model(training.model)
     evaluated = _median_seconds(lambda: predict(network, examples, normalize, precision))

@@ -1,8 +1,9 @@
 """The training loop: fresh model and optimizer from the seed, cross-entropy, the test set measured after each epoch.
 
 Loss and accuracy on the training images are taken while they are trained on (running over the epoch: the model
-changes meanwhile, and dropout and augmentation are on); after the last epoch the subset is read once more in
-evaluation mode, as the test set is, for the gap between the two.
+changes meanwhile, dropout and augmentation are on, and an answer to a mixed image counts with the share that its
+class has in it); after the last epoch the subset is read once more in evaluation mode, as the test set is, for the
+gap between the two.
 
 A run's numbers depend on its settings, its seed, the kind of machine and the number of threads, and on nothing
 else: batches follow from the seed and the step alone, and all other state travels in the checkpoint.
@@ -19,13 +20,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scalestudy.study.budget import step_boundaries
+from scalestudy.study.budget import batches_per_epoch, step_boundaries
 from scalestudy.study.settings import RunSettings, TrainEval
-from scalestudy.training.augmentation import augment
+from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.freezing import freeze, training_mode
+from scalestudy.training.mixing import correct_share, mix
 from scalestudy.training.precision import autocast_context, prepare_model
 from scalestudy.training.progress import Row, RunProgress
 from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
@@ -112,11 +114,14 @@ class Training:
         self.running.copy_(state["running"])
         self.resumed_from = [*state["resumed_from"], len(self.rows)]
 
-    def update(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one optimizer step on a batch; return its loss (a scalar) and logits, float32 [B, C], before it."""
+    def update(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one optimizer step on a batch; return its loss and the share of right answers, scalars, before it.
+
+        targets: the labels, int64 [B], or the shares of the classes in mixed images, float32 [B, C].
+        """
         with autocast_context(self.device, self.precision):
             logits = self.model(inputs).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
+        loss = F.cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.clip_norm:
@@ -125,9 +130,9 @@ class Training:
         self.lr = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
         self.step += 1
-        correct, images = (logits.detach().argmax(1) == labels).sum(), labels.new_tensor(len(labels))
+        correct, images = correct_share(logits.detach(), targets), targets.new_tensor(len(targets))
         self.running += torch.stack([loss.detach().double() * images, correct, images])
-        return loss.detach(), logits.detach()
+        return loss.detach(), correct / images
 
     def running_means(self) -> Row:
         """Return the epoch's running loss (mean per image, as minimised) and accuracy."""
@@ -168,7 +173,7 @@ def fit(
                 epoch,
                 boundaries[epoch - 1],
                 batches,
-                splits.train,
+                splits,
                 settings,
                 normalize,
                 progress,
@@ -197,7 +202,7 @@ def train_epoch(
     epoch: int,
     last_step: int,
     batches: Iterator[Tensor],
-    examples: Examples,
+    splits: Splits,
     settings: RunSettings,
     normalize: Normalize,
     progress: RunProgress,
@@ -206,21 +211,22 @@ def train_epoch(
     """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it."""
     training_mode(training.model)
     progress.start_epoch(epoch, last_step - training.step)
+    each_pass = batches_per_epoch(len(splits.train), settings.batch_size)
     began, seen = time.perf_counter(), 0
     unseen: list[Tensor] = []
     while training.step < last_step:
         positions = next(batches)
-        images, labels = examples.batch(positions, stream_seed(settings.seed, "turns", training.step))
-        images = augment(images, settings.augmentation, stream_seed(settings.seed, "augment", training.step))
-        loss, logits = training.update(normalize(images), labels)
+        draw = Draw.of(positions, settings.seed, training.step, training.step // each_pass)
+        images, labels = splits.train.batch(positions, stream_seed(settings.seed, "turns", training.step))
+        inputs = normalize(augment(images, settings.augmentation, draw))
+        loss, accuracy = training.update(*mix(inputs, labels, len(splits.classes), settings, draw))
         seen += len(positions)
         unseen.append(loss)
         if training.device.type == "cpu" or len(unseen) == GPU_LOSSES_AT_ONCE or training.step == last_step:
             _raise_if_diverged(unseen, epoch, training.step)
             unseen.clear()
         if progress.shows_batches:
-            accuracy = (logits.argmax(1) == labels).float().mean().item()
-            progress.batch(loss.item(), accuracy, seen / (time.perf_counter() - began))
+            progress.batch(loss.item(), accuracy.item(), seen / (time.perf_counter() - began))
         if stop_asked():
             raise TerminatedError(f"stopped by a signal in epoch {epoch}, step {training.step}")
     seconds = time.perf_counter() - began

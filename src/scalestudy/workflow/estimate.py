@@ -172,7 +172,7 @@ def _gmacs(settings: RunSettings) -> float:
 
 
 class Speeds:
-    """Measured speeds, by what they depend on: model, image size, stem, batch size."""
+    """Measured speeds, by what they depend on: see `speed_key`."""
 
     def __init__(self, known: Mapping[str, Speed]) -> None:
         self.known = dict(known)
@@ -229,7 +229,11 @@ class Speeds:
 
 def speed_key(settings: RunSettings) -> str:
     """Return what a run's speed depends on, as text."""
-    return f"{settings.model} {settings.image_size} {settings.stem} {settings.batch_size}"
+    more = [getattr(settings, key) for key in ("freeze", "augmentation")]
+    changed = [each for each in more if each != "none"]
+    return " ".join(
+        [settings.model, str(settings.image_size), settings.stem, str(settings.batch_size), *changed]
+    )
 
 
 def speeds_file() -> Path:
