@@ -62,8 +62,12 @@ def test_stores_keep_their_names_from_version_to_version() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_settings_survive_json_and_back(source: str) -> None:
-    values = {"source": source} | ({"folder": "imgs"} if source == "imagefolder" else {})
-    settings = parse_dataset(values)
+    needed = {
+        "imagefolder": {"folder": "imgs"},
+        "torchvision": {"name": "EMNIST", "options": {"split": "letters"}},
+        "huggingface": {"name": "user/flowers"},
+    }
+    settings = parse_dataset({"source": source, **needed.get(source, {})})
     assert parse_dataset(settings.model_dump()) == settings
     assert parse_dataset(json.loads(settings.model_dump_json())) == settings
 
@@ -81,6 +85,11 @@ def test_settings_survive_json_and_back(source: str) -> None:
         ({"source": "imagefolder"}, "^folder: this key is needed: The folder that holds train/"),
         ({"source": "imagefolder", "folder": ""}, "^folder: it is empty$"),
         ({}, "^source: this key is needed"),
+        (
+            {"source": "torchvision", "name": "food101"},
+            "^name: 'food101' is no .* \\(did you mean 'Food101'\\?\\)",
+        ),
+        ({"source": "torchvision"}, "^name: this key is needed: One of CLEVRClassification, "),
         ({"source": ["digits"]}, "^source: .* is not one of digits"),
         ({"source": "digits", "test_fraction": "1"}, "test_fraction: .*less than 1"),
         ({"source": "digits", "test_fraction": "1e--4"}, "test_fraction: '1e--4' is not a fraction"),
@@ -173,3 +182,14 @@ def test_reading_settings_imports_neither_torch_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_misspelt_dataset_of_torchvision_is_recognised_without_its_source() -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse_dataset("FashonMNIST")
+    [line] = describe(caught.value, DatasetSettings)
+    assert line.startswith(
+        "'FashonMNIST' is no dataset that is known by its name (did you mean 'FashionMNIST'?)"
+    )
+    assert parse_dataset("FashionMNIST") == parse_dataset({"source": "torchvision", "name": "FashionMNIST"})
+    assert parse_dataset("huggingface:a/b") == parse_dataset({"source": "huggingface", "name": "a/b"})

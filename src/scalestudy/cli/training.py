@@ -19,7 +19,8 @@ from scalestudy.study.settings import RunSettings, TrainEval
 Data = Annotated[
     str,
     typer.Option(
-        help=f"Folder of a prepared dataset, or a source by its name ({', '.join(sources_by_name())})."
+        help="Folder of a prepared dataset, or a dataset by its name (digits, glyphs, cifar10, cifar100, or one of "
+        "torchvision's, such as FashionMNIST; or huggingface:NAME)."
     ),
 ]
 Weights = Annotated[Path | None, typer.Option(help="File of the initial weights; not for init none.")]
@@ -186,7 +187,7 @@ def _dataset(data: str, settings: RunSettings, device: str) -> Path:
 
         require_gpu()
     folder = Path(data)
-    if data not in sources_by_name():
+    if data not in sources_by_name() and not data.startswith("huggingface:"):
         if (folder / "dataset.json").is_file():
             return folder
         raise UserError(

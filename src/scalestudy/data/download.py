@@ -16,7 +16,7 @@ from scalestudy.data.progress import progress, say
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path
 
-_SILENCE_SECONDS = 20.0
+SILENCE_SECONDS = 20.0
 """How long a host may take to answer, or pause in the middle."""
 
 
@@ -110,7 +110,7 @@ class Download:
         """Write what the URL gives to `target`; return its checksum in full. Raises _FetchError."""
         say(f"fetching {self.url} to {self.path}")
         deadline = time.monotonic() + self.timeout
-        silence = min(_SILENCE_SECONDS, self.timeout)
+        silence = min(SILENCE_SECONDS, self.timeout)
         request = urllib.request.Request(self.url, headers={"User-Agent": f"scalestudy/{__version__}"})
         digest = self.checksum.start()
         try:

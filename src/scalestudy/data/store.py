@@ -121,6 +121,10 @@ class StoreWriter:
         """Return how many images a split has so far."""
         return sum(map(len, self._splits[split].labels))
 
+    def largest_label(self, split: Split) -> int:
+        """Return the largest label of a split so far; -1 where it has no image."""
+        return max((int(labels.max()) for labels in self._splits[split].labels if len(labels)), default=-1)
+
     def shared_images(self) -> list[tuple[int, int]]:
         """Return each test image that is also in the training set, as its first (train index, test index)."""
         train, test = (np.concatenate(self._splits[split].prints) for split in SPLITS)

@@ -4,6 +4,7 @@ A new source is one class here, named in `DatasetSettings`, and the module of `s
 `module` names. Flags of `scalestudy prepare`, schema, documentation and messages follow from the class.
 """
 
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -11,19 +12,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainSerializer,
     TypeAdapter,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema
 
+from scalestudy.study.models import nearest
 from scalestudy.study.settings import Integer, Number, Share
+from scalestudy.study.torchvision_datasets import TORCHVISION
 
 TestFraction = Annotated[
     Share, Field(gt=0, lt=1, description="Share of the images that becomes the test set.")
@@ -75,6 +81,10 @@ class SourceSettings(BaseModel):
         if not isinstance(value, Mapping):
             return value
         return {key: each for key, each in value.items() if each is not None}
+
+    def store_name(self) -> str:
+        """Return what the folder of the prepared dataset begins with."""
+        return self.source
 
     @abstractmethod
     def default_title(self) -> str:
@@ -233,18 +243,152 @@ class ImageFolder(SourceSettings):
         return "Image folder"
 
 
+def _parse_options(value: object) -> object:
+    """Return a mapping of options; the command line gives it as JSON or YAML text."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"{value!r} is not a mapping such as {{split: letters}}") from None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is not a mapping such as {{split: letters}}")
+    return dict(value)
+
+
+Options = Annotated[
+    dict[str, Any],
+    BeforeValidator(_parse_options),
+    PlainSerializer(lambda value: json.dumps(value, sort_keys=True), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "object"}),
+]
+
+
+class Torchvision(SourceSettings):
+    """A classification dataset of torchvision by its name, such as FashionMNIST, with torchvision's downloads."""
+
+    module = "torchvision_datasets"
+    decodes_files = True
+    no_part_of_the_content = ("root",)
+
+    source: Literal["torchvision"]
+    name: str = Field(description=f"One of {', '.join(TORCHVISION)}.")
+    root: PathText | None = Field(
+        None,
+        description="Folder below which torchvision looks for the dataset's files, and downloads them to; "
+        "data/downloads/torchvision where left out.",
+    )
+    options: Options | None = Field(
+        None,
+        description="Further arguments of torchvision's class, for both splits, such as {split: letters} for EMNIST.",
+    )
+    test_fraction: TestFraction = Field(
+        Fraction(1, 5),
+        description="Share of the images that becomes the test set where the dataset has none.",
+    )
+    split_seed: SplitSeed = 0
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in TORCHVISION:
+            raise ValueError(
+                f"{value!r} is no classification dataset of torchvision{nearest(value, TORCHVISION)}; there are "
+                f"{', '.join(TORCHVISION)}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _options_leave_the_splits_apart(self) -> "Torchvision":
+        train, test = TORCHVISION[self.name]
+        kept = {key for key in train if test is not None and train[key] != test[key]}
+        for key in self.options or {}:
+            if key in kept or key in ("root", "download", "transform", "target_transform", "transforms"):
+                raise ValueError(f"options.{key} is set by the source itself; take it out")
+        return self
+
+    def default_title(self) -> str:
+        return self.name
+
+    def store_name(self) -> str:
+        return self.name
+
+    def identity(self) -> dict[str, Any]:
+        values = super().identity()
+        split_off = TORCHVISION[self.name].test is None
+        return {k: v for k, v in values.items() if split_off or k not in ("test_fraction", "split_seed")}
+
+
+class HuggingFace(SourceSettings):
+    """An image classification dataset of the Hugging Face Hub, by its name; needs scalestudy[huggingface]."""
+
+    module = "huggingface"
+    decodes_files = True
+
+    source: Literal["huggingface"]
+    name: PathText = Field(
+        description="Its name on the Hub, such as beans or user/flowers, or a local folder in a format that the "
+        "library `datasets` reads."
+    )
+    configuration: str | None = Field(
+        None, min_length=1, description="Which configuration, where the dataset has several."
+    )
+    revision: str | None = Field(
+        None, min_length=1, description="Commit, tag or branch on the Hub; a commit for a study that lasts."
+    )
+    train_split: str = Field("train", min_length=1, description="The split to train on.")
+    test_split: str | None = Field(
+        None,
+        min_length=1,
+        description="The split to test on; test, else validation, where left out. Where there is none, "
+        "`test_fraction` of the training split.",
+    )
+    image_column: str | None = Field(
+        None, min_length=1, description="The column of the images; found where there is only one."
+    )
+    label_column: str | None = Field(
+        None, min_length=1, description="The column of the classes; found where there is only one."
+    )
+    test_fraction: TestFraction = Field(
+        Fraction(1, 5),
+        description="Share of the training split that becomes the test set where there is none.",
+    )
+    split_seed: SplitSeed = 0
+
+    def default_title(self) -> str:
+        return self.store_name()
+
+    def store_name(self) -> str:
+        return self.name.rstrip("/").rpartition("/")[2] or self.name
+
+
 class _OrItsName:
     """Lets the JSON schema take a source's name beside its settings."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"enum": list(sources_by_name())}, handler(core)]}
+        names: list[dict[str, Any]] = [
+            {"enum": list(sources_by_name())},
+            {"type": "string", "pattern": "^huggingface:."},
+        ]
+        return {"anyOf": [*names, handler(core)]}
 
 
 def _named(value: object) -> object:
-    return {"source": value} if isinstance(value, str) else value
+    """Return the settings that a name stands for: a source's own, one of torchvision's, or `huggingface:NAME`."""
+    if not isinstance(value, str):
+        return value
+    source, _, name = value.partition(":")
+    if source == "huggingface":
+        return {"source": source, "name": name}
+    if value in TORCHVISION:
+        return {"source": "torchvision", "name": value}
+    if value not in SOURCES and (alike := nearest(value, TORCHVISION)) and not nearest(value, SOURCES):
+        raise ValueError(
+            f"{value!r} is no dataset that is known by its name{alike}; there are {', '.join(sources_by_name())}"
+        )
+    return {"source": value}
 
 
-_AnySource = Digits | Glyphs | Cifar | ImageFolder
+_AnySource = Digits | Glyphs | Cifar | ImageFolder | Torchvision | HuggingFace
 DatasetSettings = Annotated[_AnySource, Field(discriminator="source"), BeforeValidator(_named), _OrItsName()]
 """What a dataset is made from: the settings of one source, or a source's name alone."""
 
@@ -264,9 +408,10 @@ def parse_dataset(value: object) -> DatasetSettings:
 
 
 def sources_by_name() -> Iterable[str]:
-    """Return the sources that need no setting but their name."""
-    return [
+    """Return the datasets that need no setting but their name: sources, and those of torchvision."""
+    plain = [
         name
         for name, each in SOURCES.items()
         if not any(field.is_required() for key, field in each.model_fields.items() if key != "source")
     ]
+    return [*plain, *TORCHVISION]

@@ -47,7 +47,7 @@ def upstream_name(init: str, settings: RunSettings, dataset: str, task: str, nor
 
 def dataset_name(dataset: DatasetSettings, image_size: int) -> str:
     """Return the name of a dataset store, such as `digits-32px-5e6f7a8b`."""
-    return f"{slug(dataset.source)}-{image_size}px-{short_hash([dataset.identity(), image_size])}"
+    return f"{slug(dataset.store_name())}-{image_size}px-{short_hash([dataset.identity(), image_size])}"
 
 
 def safe_name(name: str) -> str:

@@ -1,0 +1,53 @@
+"""The classification datasets of torchvision, by the names of their classes, without importing torchvision.
+
+A study is checked before any job runs, and at once: so what it may name stands here. A test compares it with the
+installed torchvision. CIFAR-10 and CIFAR-100 are sources of their own (`cifar10`, `cifar100`).
+"""
+
+from typing import Any, NamedTuple
+
+
+class Splits(NamedTuple):
+    """The arguments that open the training and the test set; `test` None: there is one set, to be split."""
+
+    train: dict[str, Any]
+    test: dict[str, Any] | None
+
+
+def _split(train: str, test: str) -> Splits:
+    return Splits({"split": train}, {"split": test})
+
+
+TORCHVISION: dict[str, Splits] = {
+    "CLEVRClassification": _split("train", "val"),
+    "Caltech101": Splits({}, None),
+    "Caltech256": Splits({}, None),
+    "Country211": _split("train", "test"),
+    "DTD": _split("train", "test"),
+    "EMNIST": Splits({"split": "balanced", "train": True}, {"split": "balanced", "train": False}),
+    "EuroSAT": Splits({}, None),
+    "FER2013": _split("train", "test"),
+    "FGVCAircraft": _split("trainval", "test"),
+    "FakeData": Splits({}, None),
+    "FashionMNIST": Splits({"train": True}, {"train": False}),
+    "Flowers102": _split("train", "test"),
+    "Food101": _split("train", "test"),
+    "GTSRB": _split("train", "test"),
+    "INaturalist": Splits({"version": "2021_train"}, {"version": "2021_valid"}),
+    "ImageNet": _split("train", "val"),
+    "Imagenette": _split("train", "val"),
+    "KMNIST": Splits({"train": True}, {"train": False}),
+    "LFWPeople": _split("train", "test"),
+    "MNIST": Splits({"train": True}, {"train": False}),
+    "OxfordIIITPet": _split("trainval", "test"),
+    "PCAM": _split("train", "test"),
+    "Places365": _split("train-standard", "val"),
+    "QMNIST": Splits({"train": True}, {"train": False}),
+    "RenderedSST2": _split("train", "test"),
+    "SEMEION": Splits({}, None),
+    "STL10": _split("train", "test"),
+    "SUN397": Splits({}, None),
+    "SVHN": _split("train", "test"),
+    "StanfordCars": _split("train", "test"),
+    "USPS": Splits({"train": True}, {"train": False}),
+}
