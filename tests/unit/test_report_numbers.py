@@ -46,7 +46,7 @@ class Study:
     """A rendered study with what its numbers come from."""
 
     def __init__(self, root: Path, **settings: Any) -> None:
-        self.report = rendered(root, **settings)
+        self.report = rendered(root, drawn=("accuracy_by_size",), **settings)
         self.folder = root / "results" / self.report.name
         self.page = Page(self.report / "report.html")
         self.markdown = (self.report / "report.md").read_text(encoding="utf-8")

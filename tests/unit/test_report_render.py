@@ -141,13 +141,14 @@ def test_the_same_study_renders_to_the_same_bytes(named: Path, tmp_path: Path) -
 def test_a_figure_that_no_longer_belongs_is_removed_and_files_of_others_stay(
     named: Path, tmp_path: Path
 ) -> None:
-    folder = named.parents[1] / "results" / named.name
-    figures = tmp_path / "figures"
-    figures.mkdir()
+    folder = Path(shutil.copytree(named.parents[1] / "results" / named.name, tmp_path / "results" / "named"))
+    shutil.copytree(named / "figures", folder / "figures")
+    figures = tmp_path / "report" / "figures"
+    figures.mkdir(parents=True)
     gone = next(name for name in FIGURES if name not in figure_names(Inputs(folder).study))
     for name in (f"{gone}.svg", "cats.svg", "my notes.txt"):
         (figures / name).write_text("old", encoding="utf-8")
-    render_report(folder, tmp_path)
+    render_report(folder, tmp_path / "report")
     assert not (figures / f"{gone}.svg").exists()
     assert (figures / "cats.svg").read_text(encoding="utf-8") == "old"  # somebody else's
     assert (figures / "my notes.txt").exists()
@@ -187,7 +188,7 @@ def test_the_problems_of_a_broken_study_stand_at_its_top_with_their_reasons(tmp_
         "resnet18_glyphs_f1of16_": "diverged",
         "resnet18_none_f1_": "half",
     }
-    page = Page(rendered(tmp_path, broken=broken) / "report.html")
+    page = Page(rendered(tmp_path, drawn=(), broken=broken) / "report.html")
     top = page.source.partition('id="key-findings"')[0]
     assert "9 of 12 runs" in top
     assert "out of memory on cpu" in top
