@@ -7,6 +7,7 @@ corrected with follow from the axis in which the two differ (`Family`), whicheve
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,27 +151,36 @@ def networks_of(a: Cell, b: Cell, outcome: Callable[[str], Outcome | None]) -> N
 
 def trends(wanted: Sequence[Sequence[Point]], means: Means) -> list[Trend | None]:
     """Return the trend of each list of points, as one family of tests; None with fewer than two different x."""
-    found: list[Estimate | None] = []
-    for points in wanted:
-        known = all(cell.id in means for point in points for _, cell in point.terms)
-        terms = [[(w, means[cell.id]) for w, cell in point.terms] for point in points] if known else []
-        found.append(slope([point.x for point in points], terms) if known else None)
-    return [_trend(points, test) for points, test in zip(wanted, corrected(found), strict=True)]
+    ordered = [sorted(points, key=lambda point: point.x) for points in wanted]
+    found = [_slope(points, means) for points in ordered]
+    return [_trend(points, test, means) for points, test in zip(ordered, corrected(found), strict=True)]
 
 
-def _trend(points: Sequence[Point], test: Test | None) -> Trend | None:
+def _slope(points: Sequence[Point], means: Means) -> Estimate | None:
+    if not all(cell.id in means for point in points for _, cell in point.terms):
+        return None
+    terms = [[(weight, means[cell.id]) for weight, cell in point.terms] for point in points]
+    return slope([point.x for point in points], terms)
+
+
+def _trend(points: Sequence[Point], test: Test | None, means: Means) -> Trend | None:
     weights = slope_weights([point.x for point in points])
     if weights is None:
         return None
-    values = [sum(weight * (cell.value or 0.0) for weight, cell in point.terms) for point in points]
-    found = sum(weight * value for weight, value in zip(weights, values, strict=True))
+    values = [math.fsum(weight * (cell.value or 0.0) for weight, cell in point.terms) for point in points]
+    found = math.fsum(weight * value for weight, value in zip(weights, values, strict=True))
+    direction = direction_of(found, test)
+    steps = corrected([_slope(pair, means) for pair in pairwise(points)])
+    ways = {direction_of(b - a, step) for (a, b), step in zip(pairwise(values), steps, strict=True)}
+    if {Direction.RISES, Direction.FALLS} <= ways | {direction}:
+        direction = Direction.UNSTEADY
     return Trend(
         points=tuple(
             TrendPoint(x=point.x, value=value, cells=tuple(cell.id for _, cell in point.terms))
             for point, value in zip(points, values, strict=True)
         ),
         slope=found,
-        direction=direction_of(found, test),
+        direction=direction,
         test=test,
     )
 

@@ -298,11 +298,15 @@ class Difference(Record):
 
 
 class Direction(StrEnum):
-    """Where a trend goes. LEVEL: no trend beyond the run-to-run spread. UNTESTED: no spread is known."""
+    """Where a trend goes. LEVEL: no trend beyond the run-to-run spread. UNTESTED: no spread is known.
+
+    UNSTEADY: from one point to the next it goes both ways, or against its own slope, beyond the spread.
+    """
 
     RISES = "rises"
     FALLS = "falls"
     LEVEL = "level"
+    UNSTEADY = "unsteady"
     UNTESTED = "untested"
 
 

@@ -12,6 +12,8 @@ VERDICTS = {
     Verdict.ONE_RUN_EACH: "one run each",
     Verdict.NOT_COMPARED: "not compared",
 }
+DECIDED = (Verdict.HIGHER, Verdict.LOWER)
+UNDECIDED = "undecided"
 INTERVALS = {
     IntervalKind.SPREAD: "95 % interval from the run-to-run spread",
     IntervalKind.SEEDS: "95 % interval over seeds",
@@ -26,20 +28,19 @@ ONE_RUN = "One run of each setting and no spread over seeds: the differences dec
 
 
 def tally(differences: Sequence[Difference], nouns: str) -> str:
-    """Return verdicts counted: `lower in all six pairs`, `higher in three and lower in two of five pairs`.
+    """Return verdicts counted: `lower in all six pairs`, `higher in three and undecided in two of five pairs`.
 
-    Whatever it says of all or of some is true of the differences given, and it names every kind of verdict.
+    Whatever it says of all or of some is true of the differences given. Undecided are those that a test does not
+    tell apart and those without a test: a table says which.
     """
-    counts = {
-        VERDICTS[verdict]: sum(each.verdict is verdict for each in differences)
-        for verdict in Verdict
-        if any(each.verdict is verdict for each in differences)
-    }
-    total = len(differences)
-    if len(counts) == 1:
-        (word,) = counts
-        return f"{word} {throughout(total, nouns)}"
-    parts = [f"{word} in {wording.number_word(count)}" for word, count in counts.items()]
+    total, kinds = len(differences), {each.verdict for each in differences}
+    if len(kinds) == 1:
+        return f"{VERDICTS[kinds.pop()]} {throughout(total, nouns)}"
+    counts = {VERDICTS[way]: sum(each.verdict is way for each in differences) for way in DECIDED}
+    counts[UNDECIDED] = total - sum(counts.values())
+    parts = [f"{word} in {wording.number_word(count)}" for word, count in counts.items() if count]
+    if len(parts) == 1:
+        return f"{UNDECIDED} {throughout(total, nouns)}"
     return f"{wording.listing(parts)} of {wording.number_word(total)} {nouns}"
 
 
@@ -74,5 +75,6 @@ def direction(found: Direction, rises: str = "rises", falls: str = "falls") -> s
         Direction.RISES: rises,
         Direction.FALLS: falls,
         Direction.LEVEL: "shows no trend beyond the run-to-run spread",
+        Direction.UNSTEADY: "goes up and down",
         Direction.UNTESTED: "cannot be judged from one run each",
     }[found]

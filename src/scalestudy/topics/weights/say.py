@@ -92,7 +92,7 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             by = signed_sizes(values)
             text = f"in the one run of each, {models} are {by} against those from scratch: not decided"
         case _:
-            text = f"{models} against those from scratch: {tally(compared, pairs)}"
+            text = f"{models} against from scratch: {tally(compared, pairs)}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
 
 
@@ -108,7 +108,7 @@ def trend(findings: Findings, names: Names, init: str) -> list[Sentence]:
         what = f"The gain of {models} {direction(way)}"
         if way in (Direction.RISES, Direction.FALLS):
             what += f" by {sizes([each.trend.slope for each in same])} per doubling of the labelled images"
-        elif way is Direction.LEVEL:
+        elif way in (Direction.LEVEL, Direction.UNSTEADY):
             what += " as labelled images are added"
         cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
         sentences.append(
@@ -148,6 +148,7 @@ def course(findings: Findings, names: Names, found: Course) -> Sentence:
         Direction.RISES: "it grows over the epochs",
         Direction.FALLS: "it shrinks over the epochs",
         Direction.LEVEL: "no change beyond the run-to-run spread",
+        Direction.UNSTEADY: "up and down",
         Direction.UNTESTED: "from one run each",
     }[found.change.direction]
     text = (

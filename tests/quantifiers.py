@@ -1,0 +1,80 @@
+"""Sentences that count or generalise, held against the evidence that they name.
+
+Each phrase that quantifies has a checker here; a sentence with such a word and no phrase that is known fails, so a new
+wording needs its checker.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from scalestudy.findings.model import Difference
+from scalestudy.report.wording import number_word
+from scalestudy.topics.base import Sentence
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.words import DECIDED, UNDECIDED, VERDICTS
+
+NUMBERS = {number_word(number): number for number in range(100)} | {"both": 2, "the one": 1}
+WORDS = re.compile(
+    r"\b(all|both|each|every|everywhere|always|never|none|no|throughout|only|only one|any)\b", re.I
+)
+VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, reverse=True))
+NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
+# Words that quantify nothing where they stand so.
+IDIOMS = (
+    *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
+    r"no (trend|change) beyond the run-to-run spread",
+)
+
+
+def _all(found: Sequence[Difference], match: re.Match[str]) -> None:
+    """`beat ... in all six pairs`, `lower in both pairs`: the same of each, and as many as it says."""
+    meant = {"beat": "higher", "stay below": "lower", "are not distinguishable": "not distinguishable"}
+    wanted = meant.get(match["verdict"].lower(), match["verdict"].lower())
+    if wanted == UNDECIDED:
+        assert not any(each.verdict.decided for each in found)
+    else:
+        assert {VERDICTS[each.verdict] for each in found} == {wanted}
+    assert len(found) == NUMBERS[match["number"].lower()]
+
+
+def _some(found: Sequence[Difference], match: re.Match[str]) -> None:
+    """`higher in three, lower in one and undecided in two of six pairs`: counts, and nothing left out."""
+    counts = {
+        part["verdict"].lower(): NUMBERS[part["number"]]
+        for part in re.finditer(rf"(?P<verdict>{VERDICT_WORDS}) in (?P<number>\w+)", match[0], flags=re.I)
+    }
+    decided = {VERDICTS[way]: sum(each.verdict is way for each in found) for way in DECIDED}
+    expected = {**decided, UNDECIDED: len(found) - sum(decided.values())}
+    assert counts == {word: count for word, count in expected.items() if count}
+    assert sum(counts.values()) == len(found) == NUMBERS[match["total"]]
+
+
+def _same_order(found: Sequence[Difference], match: re.Match[str]) -> None:
+    """`On each training-set size the models stand in the same order`: neighbours in the evidence are its pairs."""
+    assert len(found) % 2 == 0
+    for one, other in zip(found[::2], found[1::2], strict=True):
+        assert one.verdict.decided
+        assert one.verdict is other.verdict
+
+
+CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
+    rf"(?P<verdict>beat|stay below|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
+    rf"in (all )?(?P<number>both|the one|\w+) {NOUNS}": _all,
+    rf"((?P<_v>{VERDICT_WORDS}) in \w+(, | and )?)+ ?of (?P<total>\w+) {NOUNS}": _some,
+    r"on each training-set size the models stand in the same order": _same_order,
+}
+
+
+def check(sentence: Sentence, findings: Findings) -> bool:
+    """Hold a sentence against its evidence; return whether it quantifies."""
+    rest, quantifies = sentence.text, False
+    found = findings.grid.of(sentence.evidence.differences)
+    for pattern, holds in CHECKS.items():
+        if match := re.search(pattern, rest, flags=re.I):
+            assert found, f"quantifies over nothing: {sentence.text}"
+            holds(found, match)
+            rest, quantifies = rest.replace(match[0], ""), True
+    for idiom in IDIOMS:
+        rest = re.sub(idiom, "", rest, flags=re.I)
+    assert not WORDS.search(rest), f"no check for: {sentence.text}"
+    return quantifies
