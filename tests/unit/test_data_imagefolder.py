@@ -111,7 +111,7 @@ def test_dot_folders_are_ignored_with_a_notice(tmp_path: Path, capsys: pytest.Ca
     ignored = store.info["summary"]["ignored"]
     assert "train/.ipynb_checkpoints: its name starts with a dot" in ignored
     assert "train/a/.thumbs: its name starts with a dot" in ignored
-    assert "2 files whose names are not those of images" in ignored
+    assert "2 files are not read as images: 1 hidden, 1 .txt" in ignored
     shown = capsys.readouterr().err
     assert "note: train/.ipynb_checkpoints: its name starts with a dot" in shown
     assert "4 train and 2 test images in 2 classes: a, b" in shown
@@ -184,7 +184,7 @@ def test_every_bad_file_is_listed_and_nothing_is_prepared(tmp_path: Path) -> Non
     assert "3 of 14 image files" in message
     assert re.search(r"train/cat/bad.jpg: .*truncated", message, re.IGNORECASE)  # Pillow's words vary
     assert "train/dog/text.png: not an image that Pillow can read" in message
-    assert "test/dog/empty.png: not an image that Pillow can read" in message
+    assert "test/dog/empty.png: the file is empty" in message
     assert "`bad_files: skip`" in message
 
 

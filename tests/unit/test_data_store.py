@@ -96,11 +96,14 @@ def test_what_a_killed_process_left_does_not_get_in(tmp_path: Path) -> None:
     assert not (tmp_path / ".set.partial").exists()
 
 
-def test_an_image_in_both_splits_is_found(tmp_path: Path) -> None:
+def test_equal_images_have_equal_fingerprints(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "set", 8) as writer:
         writer.append("train", TRAIN, TRAIN_LABELS)
         writer.append("test", np.concatenate([TEST, TRAIN[5:6]]), np.append(TEST_LABELS, 0))
-        assert writer.shared_images() == [(5, 7)]
+        prints, labels = writer.prints(), writer.labels()
+    assert prints["test"][7] == prints["train"][5]
+    assert len({*prints["train"].tolist(), *prints["test"].tolist()}) == len(TRAIN) + len(TEST)
+    assert labels["test"].tolist() == [*TEST_LABELS, 0]
 
 
 def test_a_store_that_is_not_complete_is_refused_with_what_to_do(tmp_path: Path) -> None:

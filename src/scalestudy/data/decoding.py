@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from scalestudy.data.pixels import Colour, decode_image
 from scalestudy.data.progress import say
@@ -23,18 +23,21 @@ from scalestudy.data.progress import say
 _FILES_WORTH_PROCESSES = 500
 _OPEN_FILES_RESERVED = 32
 _OPEN_FILES_OF_A_WORKER = 4
+_LARGEST_FILE = 1_000_000_000  # bytes; Pillow itself refuses more pixels than such a file can sensibly hold
 
 
 @dataclass
 class Decoded:
     """One piece of files. `images`: uint8 [k, H, W, 3] of those that could be read; `good`: their positions.
 
-    `modes` counts the files' modes; `bad` holds position and reason of each file that cannot be read.
+    `modes` counts the files' modes, `remarks` what is to be said of some; `bad` holds position and reason of each
+    file that cannot be read.
     """
 
     images: NDArray[np.uint8]
     good: list[int] = field(default_factory=list)
     modes: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     bad: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -76,23 +79,37 @@ def decode_piece(files: Sequence[bytes], image_size: int, background: Colour) ->
     decoded = Decoded(np.empty((len(files), image_size, image_size, 3), dtype=np.uint8))
     for position, file in enumerate(files):
         try:
-            with open(file, "rb") as opened:  # noqa: PTH123 (a name in bytes, which Path does not take)
-                content = opened.read()
-            pixels, mode = decode_image(content, image_size, background)
+            picture = decode_image(_content(file), image_size, background)
         except Exception as error:  # a broken file makes Pillow raise almost anything
-            decoded.bad.append((position, _reason(error)))
+            decoded.bad.append((position, _reason(error, file)))
             continue
-        decoded.images[len(decoded.good)] = pixels
+        decoded.images[len(decoded.good)] = picture.pixels
         decoded.good.append(position)
-        decoded.modes[mode] += 1
+        decoded.modes[picture.mode] += 1
+        decoded.remarks.update(picture.remarks)
     decoded.images = decoded.images[: len(decoded.good)]
     return decoded
 
 
-def _reason(error: Exception) -> str:
+def _content(file: bytes) -> bytes:
+    """Return what a file holds; ValueError where that cannot be an image."""
+    with open(file, "rb") as opened:  # noqa: PTH123 (a name in bytes, which Path does not take)
+        size = os.fstat(opened.fileno()).st_size
+        if size == 0:
+            raise ValueError("the file is empty")
+        if size > _LARGEST_FILE:
+            raise ValueError(f"{size / 1e9:.1f} GB are too much for an image")
+        return opened.read()
+
+
+def _reason(error: Exception, file: bytes) -> str:
     """Return why a file cannot be read, in the same words each time (no addresses in memory)."""
+    if isinstance(error, FileNotFoundError) and os.path.islink(file):  # noqa: PTH114
+        return f"a link to {os.readlink(file).decode('utf-8', 'backslashreplace')}, which is not there"  # noqa: PTH115
     if isinstance(error, UnidentifiedImageError):
         return "not an image that Pillow can read"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; make it smaller"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return re.sub(r"\s+", " ", re.sub(r" at 0x[0-9a-f]+", "", str(error))) or type(error).__name__

@@ -4,6 +4,8 @@ This module is all that the decoding processes load, so it imports nothing but N
 """
 
 import warnings
+from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +13,16 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 Colour = tuple[int, int, int]
+
+FORMATS = (
+    "JPEG", "PNG", "PPM", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF", "TGA", "PCX", "ICO",
+)  # fmt: skip
+"""What may stand behind an image's name. Pillow knows more, some of which start other programs (EPS)."""
+
+SEVERAL_FRAMES = "with several frames, of which the first is used"
+TWELVE_BITS = "with 16 bits, of which at most 12 are used: they come out dark (65,535 is white)"
+
+_ANIMATED = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")  # not MPO: phones put a preview beside the photograph
 
 _TURN_BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -24,21 +36,51 @@ _TURN_BACK = {
 """What undoes each EXIF orientation (Exif 2.3, tag 274)."""
 
 
-def decode_image(content: bytes, image_size: int, background: Colour) -> tuple[NDArray[np.uint8], str]:
-    """Return the pixels of a file's `content`, uint8 [image_size, image_size, 3], and the mode that it had.
+@dataclass
+class Picture:
+    """One decoded image. `pixels`: uint8 [image_size, image_size, 3]; `mode`: as the file had it; `remarks` on it."""
+
+    pixels: NDArray[np.uint8]
+    mode: str
+    remarks: list[str]
+
+
+def decode_image(content: bytes, image_size: int, background: Colour) -> Picture:
+    """Return the picture that a file's `content` holds.
 
     All of it is decoded, so that a cut file is found here and not in the middle of a training. Raises
     whatever Pillow raises for a file that it cannot read: that may be any exception.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata is not worth a line for each image
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=_formats()) as image:
             mode = _mode_of(image)
+            several = image.format in _ANIMATED and getattr(image, "is_animated", False)
             # Large JPEGs decode several times faster at 1/2, 1/4 or 1/8, which is still larger than needed.
             image.draft(None, (2 * image_size, 2 * image_size))
             image.load()
+            remarks = [*([SEVERAL_FRAMES] if several else []), *_depth_remarks(image)]
             rgb = to_rgb(_upright(image), background)
-    return np.asarray(crop_and_resize(rgb, image_size)), mode
+    return Picture(np.asarray(crop_and_resize(rgb, image_size)), mode, remarks)
+
+
+@cache
+def _formats() -> list[str]:
+    """Return those of FORMATS that the installed Pillow reads."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _depth_remarks(image: Image.Image) -> list[str]:
+    """Return what is to be said of integer pixels; raise ValueError where nothing states their range."""
+    if not image.mode.startswith("I"):
+        return []
+    if image.mode == "I" and image.format not in (
+        "PNG",
+        "PPM",
+    ):  # which have 16 bits, whatever Pillow calls it
+        raise ValueError("32-bit integer pixels have no stated range; save it with 8 or 16 bits")
+    return [TWELVE_BITS] if 0 < np.asarray(image).max() < 1 << 12 else []
 
 
 def _mode_of(image: Image.Image) -> str:
@@ -63,7 +105,7 @@ def to_rgb(image: Image.Image, background: Colour) -> Image.Image:
     """
     if image.mode == "F":
         raise ValueError("floating-point pixels have no stated range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):  # 16-bit grey; I is how older Pillow opens it. 65535 / 257 = 255
+    if image.mode.startswith("I"):  # 16-bit grey (see `_depth_remarks`). 65535 / 257 = 255
         deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray(((deep + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:

@@ -3,10 +3,14 @@
 from importlib import import_module
 from pathlib import Path
 
+from scalestudy.data.copies import Copies, Place, find_copies
 from scalestudy.data.progress import say
 from scalestudy.data.sources import Written
-from scalestudy.data.store import StoreWriter
+from scalestudy.data.store import Labels, Split, StoreWriter
 from scalestudy.study.dataset import DatasetSettings
+
+_LISTED = 100  # images with different labels that dataset.json names
+_SAID = 3  # and a sentence about them
 
 
 def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) -> None:
@@ -18,15 +22,21 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
     source = import_module(f"scalestudy.data.sources.{settings.module}")
     with StoreWriter(folder, image_size) as writer:
         written: Written = source.write(settings, image_size, writer)
-        shared = writer.shared_images()
-        if shared:
-            written.notes.append(_shared_note(written, shared))
+        labels = writer.labels()
+        copies = find_copies(writer.prints(), labels)
+        written.notes += _copy_notes(written, copies, labels)
         summary = {
             "modes": {"RGB": writer.count("train") + writer.count("test")},
             "ignored": [],
             "bad_files": {"per_class": {}, "files": []},
             **written.summary,
-            "duplicates_across_splits": len(shared),
+            "duplicates_across_splits": len(copies.across),
+            "copies": {
+                "across_splits": len(copies.across),
+                "within_train": copies.within_train,
+                "with_other_labels": len(copies.conflicts),
+                "conflicts": [_labelled(written, each, labels) for each in copies.conflicts[:_LISTED]],
+            },
             "notes": written.notes,
         }
         own = {"source": settings.source, "settings": settings.identity()}
@@ -38,9 +48,28 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
     say(f"{folder}: {info['train_images']:,} training and {info['test_images']:,} test images, ready")
 
 
-def _shared_note(written: Written, shared: list[tuple[int, int]]) -> str:
-    train, test = shared[0]
-    return (
-        f"{len(shared)} test images are in the training set too, pixel for pixel; the first: "
-        f"{written.name_of('test', test)} is {written.name_of('train', train)}"
-    )
+def _copy_notes(written: Written, copies: Copies, labels: dict[Split, Labels]) -> list[str]:
+    """Return the sentences about images that are there more than once."""
+    notes = []
+    if copies.across:
+        train, test = copies.across[0]
+        notes.append(
+            f"{len(copies.across):,} test images are in the training set too, pixel for pixel; the first: "
+            f"{written.name_of('test', test)} is {written.name_of('train', train)}"
+        )
+    if copies.conflicts:
+        listed = "; ".join(_labelled(written, each, labels) for each in copies.conflicts[:_SAID])
+        more = "; ..." if len(copies.conflicts) > _SAID else ""
+        notes.append(
+            f"{len(copies.conflicts):,} images are there with different labels, so a label is wrong: {listed}{more}"
+        )
+    return notes
+
+
+def _labelled(written: Written, places: list[Place], labels: dict[Split, Labels]) -> str:
+    """Return the copies of one image by name, each with its class."""
+    names = [
+        f"{written.name_of(split, index)} ({written.classes[labels[split][index]]})"
+        for split, index in places
+    ]
+    return " = ".join(names)

@@ -125,15 +125,13 @@ class StoreWriter:
         """Return the largest label of a split so far; -1 where it has no image."""
         return max((int(labels.max()) for labels in self._splits[split].labels if len(labels)), default=-1)
 
-    def shared_images(self) -> list[tuple[int, int]]:
-        """Return each test image that is also in the training set, as its first (train index, test index)."""
-        train, test = (np.concatenate(self._splits[split].prints) for split in SPLITS)
-        first: dict[int, int] = {}
-        wanted = set(test.tolist())
-        for index, fingerprint in enumerate(train.tolist()):
-            if fingerprint in wanted:
-                first.setdefault(fingerprint, index)
-        return [(first[f], index) for index, f in enumerate(test.tolist()) if f in first]
+    def prints(self) -> dict[Split, NDArray[np.uint64]]:
+        """Return a fingerprint of each image's pixels, by split: equal images have equal ones."""
+        return {split: np.concatenate(self._splits[split].prints) for split in SPLITS}
+
+    def labels(self) -> dict[Split, Labels]:
+        """Return the label of each image so far, by split."""
+        return {split: np.concatenate(self._splits[split].labels) for split in SPLITS}
 
     def publish(
         self, classes: list[str], info: Mapping[str, Any], summary: Mapping[str, Any]

@@ -1,9 +1,9 @@
 """Source `imagefolder`: a folder of images with one folder for each class.
 
-Layouts: `train/<class>/` with `test/<class>/` (or `val/<class>/`), or `<class>/` alone, from which
-`test_fraction` is split off. Images may lie in further folders below a class. Classes are numbered by the
-training images alone, in the order of their names: numerically where every name is a number (1, 2, 10),
-else by code point.
+Layouts: `train/<class>/` with `test/<class>/` (or `val/<class>/`, in any usual spelling), or `<class>/` alone,
+from which `test_fraction` is split off. Images may lie in further folders below a class. Classes are numbered
+by the training images alone, in the order of their names: numerically where every name is a number (1, 2,
+10), else by code point.
 """
 
 # ruff: noqa: PTH111, PTH118 (Path does not take names in bytes)
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalestudy.data.decoding import decode_pieces, worker_count
-from scalestudy.data.folders import Found, classes_below, find_test_folder, folders_in, shown
+from scalestudy.data.folders import Found, Layout, class_folder_advice, classes_below, find_layout, shown
 from scalestudy.data.progress import progress, say
 from scalestudy.data.sources import Written, check_num_classes
 from scalestudy.data.store import SPLITS, Split, StoreWriter
@@ -66,6 +66,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
     good: dict[Split, list[int]] = {split: [] for split in SPLITS}
     bad: list[tuple[Split, int, str]] = []
     modes: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     with progress("decoding images", total) as advance:
         decoded = decode_pieces(pieces, image_size, (red, green, blue), worker_count(total))
         for (split, start), one, files in zip(places, decoded, pieces, strict=True):
@@ -74,6 +75,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
             good[split] += indices
             bad += [(split, start + position, reason) for position, reason in one.bad]
             modes += one.modes
+            remarks += one.remarks
             advance(len(files))
 
     lines = [f"{shown(dataset.files[split][index])}: {reason}" for split, index, reason in bad]
@@ -82,7 +84,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
             f"{len(bad)} of {total} image files in {shown(dataset.root)} cannot be read "
             f"(mend or remove them, or set `bad_files: skip`):\n  " + "\n  ".join(lines)
         )
-    notes = list(dataset.notes)
+    notes = [*dataset.notes, *(f"{count:,} images {remark}" for remark, count in sorted(remarks.items()))]
     per_class = Counter(names[dataset.labels[split][index]] for split, index, _ in bad)
     if bad:
         each = ", ".join(f"{name} {count}" for name, count in sorted(per_class.items()))
@@ -118,39 +120,29 @@ def _find(settings: ImageFolder) -> _Dataset:
     """Return what is to be read, checked as far as it can be without decoding."""
     root = os.path.expanduser(settings.folder.encode())
     try:
-        test_folder = find_test_folder(root)
-        train = classes_below(root, b"train" if test_folder else b"")
-        test = classes_below(root, test_folder) if test_folder else Found()
-        others = folders_in(root) - {b"train", test_folder} if test_folder else set()
+        layout = find_layout(root, classes_are_told=settings.num_classes is not None)
+        train, test = classes_below(root, layout)
+        _require_classes(root, layout.train, train)
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"the image folder {shown(root)} cannot be read: {reason}") from None
+        where = shown(os.fsencode(error.filename)) if error.filename else shown(root)
+        what = f"the image folder {shown(root)}" if where == shown(root) else f"{where} in the image folder"
+        raise UserError(f"{what} cannot be read: {error.strerror or error}") from None
 
     classes = class_order(list(train.files))
     names = [shown(name) for name in classes]
-    if not classes:
-        raise UserError(f"{shown(root)} holds no class folders: it needs one folder of images for each class")
-    if len(set(names)) < len(names):
-        raise UserError(f"{shown(root)}: two class folders have the same name once it is shown as UTF-8")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UserError(
+            f"{shown(root)}: two class folders have the same name once it is shown: {', '.join(twice)}"
+        )
     check_num_classes(names, settings.num_classes)
     _check_empty(settings, names, [len(train.files[name]) for name in classes])
-
-    notes = [f"{shown(name)}/ is neither the training nor the test set: not used" for name in sorted(others)]
-    unknown = [name for name in class_order(list(test.files)) if name not in train.files]
-    for name in unknown:
-        if test.files[name]:
-            raise UserError(
-                f"{shown(test_folder or b'')}/ has class {shown(name)}, which train/ lacks; "
-                f"the classes are those of train/: {', '.join(names)}"
-            )
-        notes.append(f"{shown(test_folder or b'')}/{shown(name)}/ is empty and no class of train/: not used")
-    ignored = [f"{shown(path)}: its name starts with a dot" for path in [*train.hidden, *test.hidden]]
-    if strangers := train.other_files + test.other_files:
-        ignored.append(f"{strangers} files whose names are not those of images")
-
-    files, labels = _labelled(classes, train)
-    if test_folder:
-        test_files, test_labels = _labelled(classes, test)
+    notes = [*layout.notes, *_unknown_classes(layout, names, test)]
+    files, labels = _labelled(names, train)
+    if layout.test is not None:
+        test_files, test_labels = _labelled(names, test)
+        if not test_files:
+            loose = f"; {len(test.loose):,} images lie in it outside of class folders" if test.loose else ""
+            raise UserError(f"no test images in {shown(os.path.join(root, layout.test))}{loose}")
     else:
         kept, off = split_off_test(labels, settings.test_fraction, settings.split_seed)
         test_files, test_labels = [files[index] for index in off], labels[off]
@@ -160,15 +152,59 @@ def _find(settings: ImageFolder) -> _Dataset:
         names,
         {"train": files, "test": test_files},
         {"train": labels, "test": test_labels},
-        ignored,
+        _left_out(train, test),
         notes,
     )
 
 
-def _labelled(classes: Sequence[bytes], found: Found) -> tuple[list[bytes], NDArray[np.int64]]:
-    """Return the files, class by class, and their labels, int64."""
-    of_class = [found.files.get(name, []) for name in classes]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(files) for files in of_class])
+def _require_classes(root: bytes, part: bytes, found: Found) -> None:
+    """Raise UserError where there are fewer than two classes."""
+    where = shown(os.path.join(root, part)).rstrip("/")
+    if len(found.files) >= 2:
+        return
+    holds = "no class folders"
+    if found.files:
+        (name,) = found.files
+        holds = f"one class folder only, {shown(name)}/, and a study needs two classes or more"
+    raise UserError(f"{where} holds {holds}; {class_folder_advice(root, part, found)}")
+
+
+def _unknown_classes(layout: Layout, names: Sequence[str], test: Found) -> list[str]:
+    """Return notes on test folders that are no class of the training set; raise UserError where they hold images."""
+    notes = []
+    train, part = f"{shown(layout.train)}/", layout.test or b""
+    for name in class_order([name for name in test.files if shown(name) not in names]):
+        if test.files[name]:
+            alike = [each for each in names if each.casefold() == shown(name).casefold()]
+            hint = f" ({alike[0]} is there: upper and lower case must agree)" if alike else ""
+            raise UserError(
+                f"{shown(part)}/ has class {shown(name)}, which {train} lacks{hint}; the classes are those of {train}: "
+                f"{', '.join(names)}"
+            )
+        notes.append(f"{shown(os.path.join(part, name))}/ is empty and no class of {train}: not used")
+    return notes
+
+
+def _left_out(*sets: Found) -> list[str]:
+    """Return a line for each kind of thing that is not used."""
+    lines = [line for found in sets for line in found.ignored]
+    for found in sets:
+        if found.loose:
+            lines.append(
+                f"{len(found.loose):,} images lie outside of class folders, such as {shown(found.loose[0])}"
+            )
+    others: Counter[str] = sum((found.others for found in sets), Counter())
+    if others:
+        each = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common())
+        lines.append(f"{others.total():,} files are not read as images: {each}")
+    return lines
+
+
+def _labelled(names: Sequence[str], found: Found) -> tuple[list[bytes], NDArray[np.int64]]:
+    """Return the files, class by class, and their labels, int64. Names are compared as they are shown."""
+    by_name = {shown(name): files for name, files in found.files.items()}
+    of_class = [by_name.get(name, []) for name in names]
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(files) for files in of_class])
     return [file for files in of_class for file in files], labels
 
 
