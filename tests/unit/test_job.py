@@ -24,10 +24,13 @@ from typer.testing import CliRunner
 from scalestudy.cli import app
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
+from scalestudy.results.read import read_run
+from scalestudy.results.record import EarlyStop
 from scalestudy.study.paths import finished_folder
 from scalestudy.study.settings import RunSettings
-from scalestudy.training import device, job
+from scalestudy.training import device, job, loop
 from scalestudy.training.job import Job, run_job
+from scalestudy.training.weights import state_sha256
 
 
 def settings(**values: Any) -> RunSettings:
@@ -277,6 +280,37 @@ def test_a_run_that_diverges_is_recorded_as_such_and_is_no_failure(one: Job, opt
     assert len(np.load(one.output / "predictions.npz")["labels"]) == 0
     assert (one.output / "metrics.csv").read_text().count("\n") == 1
     assert status(one)["state"] == "diverged"
+
+
+def test_a_run_that_stops_early_says_which_epoch_it_ends_with_and_is_complete(
+    one: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_best(training: loop.Training) -> None:
+        weights = {name: value.clone() for name, value in training.model.state_dict().items()}
+        training.best = training.best or {"epoch": 1, "accuracy": 0.5, "weights": weights}
+
+    monkeypatch.setattr(loop.Training, "keep_best", keep_best)
+    stopping = settings(epochs=5, early_stopping=2, validation="1/6", averaging="lookahead")
+    assert run_job(changed(one, settings=stopping, save_weights=True)) == 0
+    result = read_run(one.output)
+    assert (result.state, len(result.metrics)) == ("complete", 1)
+    assert result.record is not None
+    assert result.record.early_stopping == EarlyStop(epoch=1, trained_epochs=3)
+    assert (result.record.steps, result.record.images_seen) == (3, 40)
+    assert result.record.train_seconds > result.metrics[0]["seconds"]
+    saved = np.load(one.output / "predictions.npz")
+    assert result.metrics[-1]["test_accuracy"] == (saved["labels"] == saved["predictions"]).mean()
+    weights = torch.load(one.output / "weights.pth", weights_only=True)
+    assert state_sha256(weights) == result.record.final_weights_sha256
+
+
+def test_stopping_early_without_held_out_images_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["train", "--early-stopping", "3"])
+    assert "early_stopping: needs held-out images to judge by; set validation" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_label_without_a_class_stops_before_training(one: Job) -> None:

@@ -140,6 +140,8 @@ AXES: list[dict[str, Any]] = [
     {"freeze": "backbone", "augmentation": "flip"},
     {"freeze": "norm_scales", "schedule": "onecycle", "optimizer": "sgd"},
     {"augmentation": "translate+alternating_flip+trivialaugment+erasing", "dropout": "0.3"},
+    {"averaging": "ema", "averaging_decay": "0.7", "tta": "flip_shift"},
+    {"averaging": "lookahead", "optimizer": "sgd", "nesterov": True, "tta": "flip"},
     {"mixup": "0.2", "cutmix": 1, "label_smoothing": "0.1", "dropout": "0.3"},
 ]
 
@@ -156,6 +158,86 @@ def test_a_run_on_any_axis_stopped_in_the_middle_ends_as_one_never_stopped(
     assert timeless(rows) == timeless(expected)
     assert same_weights(whole.model, resumed.model)
     assert len(resumed.resumed_from) == 1
+
+
+def test_averaged_weights_are_what_is_measured_and_what_a_checkpoint_brings_back(tmp_path: Path) -> None:
+    settings = RunSettings(batch_size=8, epochs=1, averaging="ema", averaging_decay=0.9)
+    training, (row,) = run(tmp_path / "a.pt", settings)
+    assert training.measured is not training.model
+    logits, labels = loop.predict(loop.evaluation_model(training.measured), SPLITS.test, NORMALIZE, "float32")
+    assert loop.loss_and_accuracy(logits, labels) == (row["test_loss"], row["test_accuracy"])
+    plain, (other,) = run(tmp_path / "b.pt", RunSettings(batch_size=8, epochs=1))
+    assert same_weights(plain.model, training.model), "the average must not change what is trained"
+    assert other["test_loss"] != row["test_loss"]
+    assert plain.measured is plain.model
+
+
+def test_test_time_augmentation_measures_the_mean_over_the_views(tmp_path: Path) -> None:
+    training, (row,) = run(tmp_path / "a.pt", RunSettings(batch_size=8, epochs=1, tta="flip"))
+    network, (images, labels) = loop.evaluation_model(training.model), SPLITS.test.batch(torch.arange(10))
+    with torch.inference_mode():
+        inputs = NORMALIZE(images)
+        logits = (network(inputs) + network(inputs.flip(3))) / 2
+    loss, accuracy = loop.loss_and_accuracy(logits, labels)
+    assert row["test_accuracy"] == accuracy
+    assert row["test_loss"] == pytest.approx(loss, abs=1e-5)
+
+
+# Early stopping
+
+HELD_OUT = Splits(SPLITS.train, SPLITS.test, examples(9, seed=2), SPLITS.classes)
+
+
+def with_accuracies(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) -> None:
+    """Let the held-out images be answered as in `accuracies`, epoch by epoch, whatever the model says."""
+    stock = loop.Training.keep_best
+
+    def keep_best(training: loop.Training) -> None:
+        training.rows[-1]["validation_accuracy"] = accuracies[len(training.rows) - 1]
+        stock(training)
+
+    monkeypatch.setattr(loop.Training, "keep_best", keep_best)
+
+
+EARLY = RunSettings(batch_size=8, epochs=7, early_stopping=2, validation="1/5")  # type: ignore[arg-type]
+
+
+def test_a_run_stops_when_the_held_out_images_get_no_better_and_ends_with_the_best_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_accuracies(monkeypatch, [0.3, 0.5, 0.5, 0.4, 0.9])
+    training, rows = run(tmp_path / "a.pt", EARLY, HELD_OUT)
+    assert len(rows) == 4
+    assert len(training.result) == 2
+    two, (_, last) = run(tmp_path / "b.pt", RunSettings(batch_size=8, epochs=2), HELD_OUT)
+    assert same_weights(training.measured, two.model)
+    best = timeless(training.result)[-1]
+    assert {key: best[key] for key in ("test_loss", "train_eval_loss")} == {
+        key: last[key] for key in ("test_loss", "train_eval_loss")
+    }
+
+
+def test_a_run_whose_last_epoch_is_the_best_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_accuracies(monkeypatch, [0.3, 0.2, 0.5])
+    training, rows = run(tmp_path / "a.pt", EARLY.model_copy(update={"epochs": 3}), HELD_OUT)
+    assert len(rows) == len(training.result) == 3
+    assert "train_eval_accuracy" in rows[-1]
+
+
+@pytest.mark.parametrize("stop_after", [13, 24, 30])
+def test_a_run_that_stops_early_and_was_interrupted_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    with_accuracies(monkeypatch, [0.3, 0.5, 0.5, 0.4, 0.9])
+    settings = EARLY.model_copy(update={"averaging": "ema"})
+    whole, _ = run(tmp_path / "whole.pt", settings, HELD_OUT)
+    with pytest.raises(loop.TerminatedError):
+        run(tmp_path / "cut.pt", settings, HELD_OUT, stop_after=stop_after)
+    resumed, _ = run(tmp_path / "cut.pt", settings, HELD_OUT)
+    assert timeless(resumed.result) == timeless(whole.result)
+    assert same_weights(resumed.measured, whole.measured)
 
 
 def test_a_gradient_above_the_norm_is_scaled_down_to_it_and_one_below_is_left(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -15,7 +16,8 @@ from scalestudy.study.faults import describe
 from scalestudy.study.registries import OPTIMIZERS, REGISTRIES, SCHEDULES, load, title_of
 from scalestudy.study.settings import RunSettings
 from scalestudy.training.augmentation import Draw, augment
-from scalestudy.training.freezing import freeze
+from scalestudy.training.examples import Examples, Normalize
+from scalestudy.training.loop import Training, predict
 from scalestudy.training.recipe import make_optimizer, make_schedule
 
 WITH_ONE_MORE_OPTIMIZER = """
@@ -98,19 +100,29 @@ def test_a_name_that_is_not_registered_is_refused_with_the_nearest(key: str, val
     assert hint in line
 
 
-def build(key: str, name: str) -> None:
-    settings = RunSettings.model_construct(**{**dict(RunSettings()), key: name})
-    images, draw = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), Draw.of(torch.arange(2), 0, 0, 0)
-    augment(images, settings.augmentation, draw)
-    model = torch.nn.Linear(1, 1)
-    freeze(model, settings.freeze)
-    make_schedule(make_optimizer(model, settings), settings, 5)
+def train_and_measure(key: str, name: str) -> None:
+    """Take one step and measure with a setting that was not checked."""
+    settings = RunSettings.model_construct(**{**dict(RunSettings(batch_size=2)), key: name})
+    images, cpu = np.zeros((2, 8, 8, 3), np.uint8), torch.device("cpu")
+    examples = Examples(images, np.arange(2), np.arange(2), cpu)
+    batch, labels = examples.batch(torch.arange(2))
+    augment(batch, settings.augmentation, Draw.of(torch.arange(2), 0, 0, 0))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
+    training = Training.fresh(model, settings, 5, cpu, "float32")
+    training.update(batch.float(), labels)
+    predict(training.measured, examples, Normalize([0.5], [0.5], cpu), "float32", tta=settings.tta)
+
+
+@pytest.mark.parametrize("key", REGISTRIES)
+def test_what_is_registered_trains_and_is_measured(key: str) -> None:
+    for name in REGISTRIES[key]:
+        train_and_measure(key, name)
 
 
 @pytest.mark.parametrize("key", REGISTRIES)
 def test_what_is_not_registered_never_trains_as_something_else(key: str) -> None:
     with pytest.raises(KeyError, match="unheard-of"):
-        build(key, "unheard-of")
+        train_and_measure(key, "unheard-of")
 
 
 def test_help_and_schema_say_what_each_entry_is() -> None:

@@ -100,7 +100,12 @@ def test_names_are_readable_and_never_change() -> None:
 
 
 # What a setting needs beside it to have an effect.
-BESIDE: dict[str, dict[str, object]] = {"momentum": {"optimizer": "sgd"}, "nesterov": {"optimizer": "sgd"}}
+BESIDE: dict[str, dict[str, object]] = {
+    "momentum": {"optimizer": "sgd"},
+    "nesterov": {"optimizer": "sgd"},
+    "averaging_decay": {"averaging": "ema"},
+    "early_stopping": {"validation": "1/5"},
+}
 
 
 @pytest.mark.parametrize("key", [key for key in RunSettings.model_fields if key != "init"])
@@ -110,7 +115,8 @@ def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> Non
         "lr": 0.5, "weight_decay": 0.1, "batch_size": 8, "epochs": 2, "steps": 7, "schedule": "cosine", "dropout": 0.2,
         "label_smoothing": 0.1, "augmentation": "flip", "stem": "cifar", "validation": "1/5",
         "backbone_lr": 0.5, "norm_bias_lr": 2, "momentum": 0.5, "nesterov": True, "clip_norm": 1, "warmup": 5,
-        "freeze": "backbone", "mixup": 0.2, "cutmix": 1,
+        "freeze": "backbone", "mixup": 0.2, "cutmix": 1, "averaging": "ema", "averaging_decay": 0.5, "tta": "flip",
+        "early_stopping": 3,
     }[key]  # fmt: skip
     spec, beside = write(tmp_path, "dataset: digits\n"), BESIDE.get(key, {})
     (before,), (after,) = (plan_runs(load_study(spec, {**beside, **more})) for more in ({}, {key: other}))

@@ -58,7 +58,7 @@ def read_run(run_dir: Path) -> RunResult:
             metrics = _whole_epochs(run_dir / "metrics.csv")
             return RunResult(run, "diverged", _divergence(record), metrics, record, status)
         metrics = read_metrics(run_dir / "metrics.csv")
-        expected = record.settings.epochs
+        expected = record.early_stopping.epoch if record.early_stopping else record.settings.epochs
         if len(metrics) != expected:
             raise DamagedError(f"metrics.csv has {len(metrics)} of {expected} epochs")
         if TRAIN_EVAL[1] not in metrics[-1]:

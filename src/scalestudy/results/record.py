@@ -91,6 +91,13 @@ class Divergence(_Part):
     step: int
 
 
+class EarlyStop(_Part):
+    """Which epoch was best on the held-out images, the last one of metrics.csv, and how many were trained."""
+
+    epoch: int
+    trained_epochs: int
+
+
 class Normalization(_Part):
     """Input statistics, for each channel, in [0, 1]."""
 
@@ -102,9 +109,11 @@ class Normalization(_Part):
 class RunRecord(_Part):
     """What run.json says of a finished run, or of a finished upstream stage.
 
-    `steps` and `images_seen` are those taken, also where a run diverged before its end. `fingerprint` is all that the
-    numbers depend on, in short (see `training.job`). Times are in seconds, `started` and `ended` in UTC. `files` maps
-    the name of each other file of the run to its SHA-256; it is empty in records of versions that did not note it.
+    `steps` and `images_seen` are those taken, also where a run diverged before its end; with early stopping, those
+    taken to the epoch whose weights are the result, while `train_seconds` holds the time of all epochs. `fingerprint`
+    is all that the numbers depend on, in short (see `training.job`). Times are in seconds, `started` and `ended` in
+    UTC. `files` maps the name of each other file of the run to its SHA-256; it is empty in records of versions that
+    did not note it.
     """
 
     run: str
@@ -139,6 +148,7 @@ class RunRecord(_Part):
     git_commit: str | None
     command: str
     files: dict[str, str] = {}
+    early_stopping: EarlyStop | None = None
 
     @property
     def complete(self) -> bool:

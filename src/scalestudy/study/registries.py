@@ -163,11 +163,37 @@ AUGMENTATIONS: dict[str, Entry] = {
     ),
 }
 
+AVERAGINGS: dict[str, Entry] = {
+    "none": Entry("last weights", "the last weights", "scalestudy.training.averaging:nothing"),
+    "ema": Entry(
+        "averaged weights",
+        "an exponential moving average over the steps (Polyak & Juditsky 1992)",
+        "scalestudy.training.averaging:ema",
+    ),
+    "lookahead": Entry(
+        "lookahead",
+        "slow weights that follow every five steps and from which training goes on (Zhang et al. 2019, Jordan 2024)",
+        "scalestudy.training.averaging:lookahead",
+    ),
+}
+
+TTAS: dict[str, Entry] = {
+    "none": Entry("no test-time augmentation", "the images as they are", "scalestudy.training.views:one"),
+    "flip": Entry("test-time flips", "the images and their mirror images", "scalestudy.training.views:flip"),
+    "flip_shift": Entry(
+        "test-time flips and shifts",
+        "both, and both shifted by a pixel in 32 towards two corners (Jordan 2024)",
+        "scalestudy.training.views:flip_shift",
+    ),
+}
+
 REGISTRIES: dict[str, Registry] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "freeze": FREEZES,
     "augmentation": AUGMENTATIONS,
+    "averaging": AVERAGINGS,
+    "tta": TTAS,
 }
 """Each setting of a run that names an entry, with its registry."""
 
@@ -229,6 +255,8 @@ class _Several(_OneOf):
 
 
 OptimizerName = Annotated[str, _OneOf(OPTIMIZERS)]
+AveragingName = Annotated[str, _OneOf(AVERAGINGS)]
 FreezeName = Annotated[str, _OneOf(FREEZES)]
 ScheduleName = Annotated[str, _OneOf(SCHEDULES)]
 AugmentationName = Annotated[str, _Several(AUGMENTATIONS)]
+TtaName = Annotated[str, _OneOf(TTAS)]

@@ -100,6 +100,8 @@ def check_settings(settings: RunSettings) -> None:
         raise UserError("nesterov: there is no Nesterov momentum without momentum; set momentum above 0")
     if settings.warmup and SCHEDULES[settings.schedule].rises:
         raise UserError(f"warmup: the schedule '{settings.schedule}' rises by itself; leave warmup at 0")
+    if settings.early_stopping and not settings.validation:
+        raise UserError("early_stopping: needs held-out images to judge by; set validation, such as 1/10")
     if settings.batch_size == 1 and settings.image_size <= 32:
         raise UserError(
             f"batch_size 1 with {settings.image_size} x {settings.image_size} images leaves batch "

@@ -22,13 +22,17 @@ from scalestudy.study.parse import (
 )
 from scalestudy.study.registries import (
     AUGMENTATIONS,
+    AVERAGINGS,
     FREEZES,
     OPTIMIZERS,
     SCHEDULES,
+    TTAS,
     AugmentationName,
+    AveragingName,
     FreezeName,
     OptimizerName,
     ScheduleName,
+    TtaName,
     described,
 )
 
@@ -176,6 +180,24 @@ class RunSettings(BaseModel):
         description="A rectangle of each training image comes from another, its share drawn from Beta(cutmix, cutmix), "
         "and so does that share of the label (Yun et al. 2019); 0: never. With mixup, each batch takes one of both.",
     )
+    averaging: AveragingName = Field(
+        "none",
+        title="averaging",
+        description=f"Which weights are measured and kept. {described(AVERAGINGS)}.",
+    )
+    averaging_decay: Number = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        title="averaging's decay",
+        description="What the average of `averaging: ema` keeps in a step; other ways of averaging ignore it.",
+    )
+    tta: TtaName = Field(
+        "none",
+        title="test-time augmentation",
+        description="Views of an image whose logits are averaged, wherever a run is measured in evaluation mode. "
+        f"{described(TTAS)}.",
+    )
     stem: Literal["imagenet", "cifar"] = Field(
         "imagenet",
         title="stem",
@@ -187,6 +209,14 @@ class RunSettings(BaseModel):
         lt=1,
         title="validation",
         description="Fraction of the training set held out for selection.",
+    )
+
+    early_stopping: Integer = Field(
+        0,
+        ge=0,
+        title="early stopping",
+        description="Evaluations without a better accuracy on the held-out images (see validation) after which a run "
+        "stops; it ends with the weights of the best one. 0: never.",
     )
 
     @field_validator("warmup")
@@ -203,6 +233,8 @@ class RunSettings(BaseModel):
         idle |= set(SCHEDULES[self.schedule].overrides)
         if self.freeze == "backbone":
             idle |= {"backbone_lr"}
+        if self.averaging != "ema":
+            idle |= {"averaging_decay"}
         fields = RunSettings.model_fields
         changed = {key: fields[key].default for key in idle if getattr(self, key) != fields[key].default}
         return self.model_copy(update=changed) if changed else self

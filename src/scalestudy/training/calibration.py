@@ -57,8 +57,8 @@ def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed
 
     training_mode(training.model)
     seconds = _median_seconds(train)
-    network = evaluation_model(training.model)
-    evaluated = _median_seconds(lambda: predict(network, examples, normalize, precision))
+    network = evaluation_model(training.measured)
+    evaluated = _median_seconds(lambda: predict(network, examples, normalize, precision, tta=settings.tta))
     return Speed(train=settings.batch_size / seconds, evaluate=len(images) / evaluated)
 
 

@@ -29,6 +29,7 @@ from scalestudy.files import read_json, sha256_file, write_json
 from scalestudy.results.record import (
     WEIGHTS,
     Divergence,
+    EarlyStop,
     Normalization,
     RecordedDataset,
     RecordedModel,
@@ -164,6 +165,11 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         except DivergedError as error:
             diverged = Divergence(epoch=error.epoch, step=error.step)
             progress.say(f"diverged: {error}; the run stops here")
+        rows = training.rows if diverged else training.result
+        taken = training.step if diverged else int(rows[-1]["step"])
+        early = None
+        if training.best is not None and not diverged:
+            early = EarlyStop(epoch=len(rows), trained_epochs=len(training.rows))
         record = RunRecord(
             run=job.name,
             status="diverged" if diverged else "complete",
@@ -174,11 +180,12 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             weights=None if job.weights is None else _weights_record(job.weights, job.settings.init),
             model=facts,
             batches_per_epoch=batches_per_epoch(images, job.settings.batch_size),
-            steps=training.step,
-            images_seen=images_in_steps(training.step, job.settings.batch_size, images),
+            steps=taken,
+            images_seen=images_in_steps(taken, job.settings.batch_size, images),
             test_images=len(splits.test),
             fingerprint=fingerprint,
             diverged=diverged,
+            early_stopping=early,
             device=device.type,
             device_name=device_name(device),
             precision=precision,
@@ -190,7 +197,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             peak_memory_mb=_peak_memory_mb(device),
             started=started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
-            final_weights_sha256=None if diverged else state_sha256(training.model.state_dict()),
+            final_weights_sha256=None if diverged else state_sha256(training.measured.state_dict()),
             versions=versions(),
             platform=platform.platform(),
             hostname=socket.gethostname(),
@@ -204,7 +211,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         write_run(
             job.output,
             record,
-            training.rows,
+            rows,
             labels.numpy(),
             logits.argmax(1).numpy() if len(logits) else np.empty(0, dtype=np.int64),
             logits.softmax(1).numpy(),
@@ -373,7 +380,7 @@ def _out_of_memory(error: Exception) -> torch.device | None:
 
 
 def _write_weights(path: Path, training: Training) -> None:
-    save_tensors(path, {key: value.cpu() for key, value in training.model.state_dict().items()})
+    save_tensors(path, {key: value.cpu() for key, value in training.measured.state_dict().items()})
 
 
 def _peak_memory_mb(device: torch.device) -> float:

@@ -9,7 +9,10 @@ A run's numbers depend on its settings, its seed, the kind of machine and the nu
 else: batches follow from the seed and the step alone, and all other state travels in the checkpoint.
 """
 
+import copy
+import functools
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scalestudy.study.budget import batches_per_epoch, step_boundaries
+from scalestudy.study.registries import AVERAGINGS, TTAS, load
 from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
@@ -58,7 +62,9 @@ class TerminatedError(Exception):
 class Training:
     """One run in progress: all that a checkpoint holds. rows: one per finished epoch; lr: of the last step.
 
-    running: float64 [3] on the device, summed over the epoch so far: loss times images, correct images, images.
+    steps: those to take in all. averaged: the model of averaged weights, where the settings ask for one. best: with
+    early stopping, the epoch that was best on the held-out images, its accuracy there and its weights. running:
+    float64 [3] on the device, summed over the epoch so far: loss times images, correct images, images.
     """
 
     model: nn.Module
@@ -67,9 +73,12 @@ class Training:
     schedule: torch.optim.lr_scheduler.LRScheduler
     device: torch.device
     precision: str
+    steps: int
+    averaged: nn.Module | None = None
     step: int = 0
     lr: float = 0.0
     rows: list[Row] = field(default_factory=list)
+    best: dict[str, Any] | None = None
     resumed_from: list[int] = field(default_factory=list)
     running: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
 
@@ -80,11 +89,17 @@ class Training:
         """Start `steps` optimizer steps of `model` on `device`."""
         model = prepare_model(model.to(device))
         freeze(model, settings.freeze)
+        averaged = None if settings.averaging == "none" else copy.deepcopy(model)
         optimizer = make_optimizer(model, settings)
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
         schedule = make_schedule(optimizer, settings, steps)
         running = torch.zeros(3, dtype=torch.float64, device=device)
-        return cls(model, settings, optimizer, schedule, device, precision, running=running)
+        return cls(model, settings, optimizer, schedule, device, precision, steps, averaged, running=running)
+
+    @property
+    def measured(self) -> nn.Module:
+        """The model whose weights are measured and are the run's result: the averaged one, where there is one."""
+        return self.model if self.averaged is None else self.averaged
 
     def save(self, path: Path, fingerprint: Fingerprint) -> None:
         """Write the checkpoint, complete or not at all."""
@@ -98,6 +113,8 @@ class Training:
             "lr": self.lr,
             "rows": self.rows,
             "running": self.running,
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "best": self.best,
             "resumed_from": self.resumed_from,
         }
         save_checkpoint(path, fingerprint, state)
@@ -112,6 +129,9 @@ class Training:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         self.step, self.lr, self.rows = state["step"], state["lr"], state["rows"]
         self.running.copy_(state["running"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.best = state.get("best")  # a checkpoint of version 0.1.0 has none
         self.resumed_from = [*state["resumed_from"], len(self.rows)]
 
     def update(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,6 +150,9 @@ class Training:
         self.lr = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
         self.step += 1
+        if self.averaged is not None:
+            follow = load(AVERAGINGS[self.settings.averaging].function)
+            follow(self.averaged, self.model, self.step, self.steps, self.settings)
         correct, images = correct_share(logits.detach(), targets), targets.new_tensor(len(targets))
         self.running += torch.stack([loss.detach().double() * images, correct, images])
         return loss.detach(), correct / images
@@ -138,6 +161,23 @@ class Training:
         """Return the epoch's running loss (mean per image, as minimised) and accuracy."""
         loss, correct, images = self.running.tolist()
         return {"train_loss": round(loss / images, 6), "train_accuracy": correct / images}
+
+    def keep_best(self) -> None:
+        """Keep the weights of the epoch just measured where it is the best yet on the held-out images."""
+        accuracy = self.rows[-1]["validation_accuracy"]
+        if self.best is None or accuracy > self.best["accuracy"]:
+            weights = {name: value.clone() for name, value in self.measured.state_dict().items()}
+            self.best = {"epoch": len(self.rows), "accuracy": accuracy, "weights": weights}
+
+    @property
+    def result(self) -> list[Row]:
+        """The rows of the epochs up to that whose weights are the run's result: all, or to the best one."""
+        return self.rows if self.best is None else self.rows[: self.best["epoch"]]
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether as many epochs as the settings allow have passed since the best one."""
+        return self.best is not None and len(self.rows) - self.best["epoch"] >= self.settings.early_stopping
 
 
 def fit(
@@ -168,6 +208,8 @@ def fit(
     saved = time.monotonic()
     try:
         for epoch in range(len(training.rows) + 1, len(boundaries) + 1):
+            if training.stops_early:
+                break
             row = train_epoch(
                 training,
                 epoch,
@@ -186,11 +228,20 @@ def fit(
             speed = {name: row.pop(name) for name in ("seconds", "images_per_second")}
             training.rows.append({**row, **measured, **speed})
             training.running.zero_()
+            if settings.early_stopping:
+                training.keep_best()
             progress.epoch_done(training.rows[-1], training.step)
             on_epoch(training.rows[-1], progress.seconds_left(training.step))
             if epoch < len(boundaries) and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 training.save(checkpoint, fingerprint)
                 saved = time.monotonic()
+        if training.best is not None:
+            progress.say(
+                f"early stopping: the best of {len(training.rows)} epochs is {training.best['epoch']}"
+            )
+            training.measured.load_state_dict(training.best["weights"])
+            measured, logits, labels = measure(training, splits, normalize, stop_asked, train=True)
+            training.result[-1] |= measured
     except TerminatedError:
         training.save(checkpoint, fingerprint)
         raise
@@ -253,10 +304,12 @@ def measure(
 
     The training subset is among them where `train` says so.
     """
-    network = evaluation_model(training.model)
+    network = evaluation_model(training.measured)
     row: Row = {}
     for name, examples in splits.measured(train=train).items():
-        logits, labels = predict(network, examples, normalize, training.precision, stop_asked)
+        logits, labels = predict(
+            network, examples, normalize, training.precision, stop_asked, training.settings.tta
+        )
         row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(logits, labels)
         if name == "test":
             test_logits, test_labels = logits, labels
@@ -270,13 +323,18 @@ def predict(
     normalize: Normalize,
     precision: str,
     stop_asked: Callable[[], bool] = lambda: False,
+    tta: str = "none",
 ) -> tuple[Tensor, Tensor]:
-    """Return the logits, float32 [N, C], and labels, int64 [N], of all examples in order, on the CPU."""
-    logits, labels = [], []
+    """Return the logits, float32 [N, C], and labels, int64 [N], of all examples in order, on the CPU.
+
+    The logits are the means over the views that `tta` names.
+    """
+    views, logits, labels = load(TTAS[tta].function), [], []
     for positions in torch.split(torch.arange(len(examples)), EVALUATION_BATCH):
         images, batch_labels = examples.batch(positions)
         with autocast_context(examples.device, precision):
-            logits.append(model(normalize(images)).float())
+            each = [weight * model(view).float() for weight, view in views(normalize(images))]
+        logits.append(functools.reduce(operator.add, each))
         labels.append(batch_labels)
         if stop_asked():
             raise TerminatedError("stopped by a signal while measuring")

@@ -91,7 +91,8 @@ def _results(
         test = (sizes.get(run.dataset) or (0, 0))[1]
         total += _BYTES_OF_A_RUN + test * (2 * _CLASSES + 2)
         total += _model_bytes(run.settings.model) if save_weights else 0
-        kept = OPTIMIZERS[run.settings.optimizer].copies - 1  # all but the gradients
+        copies = OPTIMIZERS[run.settings.optimizer].copies - 1  # all but the gradients
+        kept = copies + (run.settings.averaging != "none") + (run.settings.early_stopping > 0)
         checkpoints.append(_model_bytes(run.settings.model) * kept)
     # Twice: a checkpoint is written whole before it replaces the one before it.
     return total + 2 * sum(sorted(checkpoints, reverse=True)[:at_once])

@@ -152,7 +152,8 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 def memory_mb(settings: RunSettings) -> int:
     """Return the memory that a run needs, in MiB: weights, gradients, optimizer state and activations of a batch."""
     cost = model_of(settings.model)
-    parameters = cost.parameters * 4 * OPTIMIZERS[settings.optimizer].copies / 2**20
+    copies = OPTIMIZERS[settings.optimizer].copies + (settings.averaging != "none")
+    parameters = cost.parameters * 4 * copies / 2**20
     activations = _MB_PER_GMAC * _gmacs(settings) * settings.batch_size
     return round(_BASE_MB + parameters + activations)
 
@@ -202,8 +203,8 @@ class Speeds:
         for folder in folders:
             try:
                 record = read_record(folder / "run.json")
-                if record.resumed_from:
-                    continue  # its seconds are those of a part
+                if record.resumed_from or record.early_stopping:
+                    continue  # its seconds are not those of its steps
                 settings = record.settings
                 images, test = record.subset.images, record.test_images
                 held_out = _nearest(settings.validation * record.dataset.train_images)
@@ -229,7 +230,7 @@ class Speeds:
 
 def speed_key(settings: RunSettings) -> str:
     """Return what a run's speed depends on, as text."""
-    more = [getattr(settings, key) for key in ("freeze", "augmentation")]
+    more = [getattr(settings, key) for key in ("freeze", "augmentation", "tta")]
     changed = [each for each in more if each != "none"]
     return " ".join(
         [settings.model, str(settings.image_size), settings.stem, str(settings.batch_size), *changed]
