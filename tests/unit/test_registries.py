@@ -110,7 +110,7 @@ def train_and_measure(key: str, name: str) -> None:
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
     training = Training.fresh(model, settings, 5, cpu, "float32")
     training.update(batch.float(), labels)
-    predict(training.measured, examples, Normalize([0.5], [0.5], cpu), "float32", tta=settings.tta)
+    predict(training.measured, examples, Normalize([0.5] * 3, [0.5] * 3, cpu), "float32", tta=settings.tta)
 
 
 @pytest.mark.parametrize("key", REGISTRIES)
