@@ -10,6 +10,7 @@ from snakemake.utils import min_version
 from scalestudy.errors import UserError
 from scalestudy.workflow.lock import lock_study
 from scalestudy.workflow.plan import Plan, one_of, project_files
+from scalestudy.workflow.scheduler import put_commands_on_path
 
 min_version("7.32")
 # The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.
@@ -17,6 +18,8 @@ JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 
 # Jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
+# Snakemake finds the commands of profiles/cluster, wherever it was started.
+put_commands_on_path()
 
 try:
     PLAN = Plan(config)
