@@ -1,5 +1,6 @@
 """How long the rest of a study takes."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,63 @@ def test_what_ended_runs_took_corrects_what_waiting_runs_will_take() -> None:
 
 def test_a_study_that_ended_needs_no_more_time() -> None:
     assert FORECAST.seconds_left([RunStatus(run, "complete", {"elapsed": 1.0}) for run in "abc"]) == 0.0
+
+
+def moments_ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def run_of(name: str, began: float, ended: float | None = None) -> RunStatus:
+    """A run of epochs that began and ended so many seconds ago, or that runs and says that it needs ten more."""
+    if ended is None:
+        facts = {"elapsed": began, "updated": moments_ago(0), "seconds_left": 10.0}
+        return RunStatus(name, "running", facts)
+    return RunStatus(name, "complete", {"elapsed": began - ended, "updated": moments_ago(ended)})
+
+
+def test_on_a_cluster_as_many_count_as_really_run_and_not_as_many_as_were_handed_over() -> None:
+    """CASES D19: `jobs: 100` on four cores foretold 3 s two minutes before the end."""
+    asked = Forecast({f"r{number}": 10.0 for number in range(20)}, workers=100)
+    running = [run_of(f"r{number}", 2.0) for number in range(4)]
+    waiting = [RunStatus(f"r{number}", "queued", {}) for number in range(4, 20)]
+    assert asked.at_once([*running, *waiting]) == 4
+    assert asked.seconds_left([*running, *waiting]) == pytest.approx(10.0 + 16 / 4 * 12, abs=8)
+
+
+def test_runs_one_after_the_other_are_one_at_once_though_files_tell_whole_seconds() -> None:
+    asked = Forecast(dict.fromkeys("abcd", 30.0), workers=8)
+    statuses = [
+        run_of("a", 70.0, 40.0),
+        run_of("b", 40.0, 9.5),
+        run_of("c", 9.5),
+        RunStatus("d", "waiting", {}),
+    ]
+    assert asked.at_once(statuses) == 1
+    assert asked.seconds_left(statuses) == pytest.approx(10.0 + 30.0, abs=6)
+
+
+def test_a_run_that_ended_a_moment_ago_and_is_not_yet_followed_still_counts() -> None:
+    asked = Forecast(dict.fromkeys("abcd", 30.0), workers=2)
+    statuses = [
+        run_of("a", 60.0),
+        run_of("b", 50.0, 1.0),
+        RunStatus("c", "waiting", {}),
+        RunStatus("d", "waiting", {}),
+    ]
+    assert asked.at_once(statuses) == 2
+
+
+def test_before_the_first_run_and_where_nothing_waits_it_is_what_was_asked_for() -> None:
+    asked = Forecast(dict.fromkeys("abc", 30.0), workers=3)
+    assert asked.at_once([RunStatus(each, "waiting", {}) for each in "abc"]) == 3
+    assert asked.at_once([run_of("a", 5.0), run_of("b", 60.0, 30.0), run_of("c", 60.0, 30.0)]) == 3
+
+
+def test_an_interrupted_run_needs_only_the_rest() -> None:
+    asked = Forecast({"a": 40.0}, workers=1)
+    assert asked.seconds_left([RunStatus("a", "interrupted", {"epoch": 3, "epochs": 4})]) == pytest.approx(
+        10.0
+    )
 
 
 def test_the_first_forecast_of_a_study_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

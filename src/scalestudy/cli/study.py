@@ -188,36 +188,45 @@ def status(
         bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")
     ] = False,
 ) -> None:
-    """Say who is done, running (epoch and time left), failed and waiting."""
+    """Say who is done, running (epoch and time left), in the queue, interrupted, failed and waiting."""
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
+
+    from scalestudy.workflow.lock import is_worked_on
+    from scalestudy.workflow.queue import with_jobs
 
     loaded, runs = load(study, config)
     names = [run.name for run in runs]
     console = Console(highlight=False)
     if not watch:
-        for line in _status_lines(loaded.name, study_status(loaded.name, names)):
+        for line in _status_lines(loaded.name, with_jobs(study_status(loaded.name, names))):
             console.print(line, markup=False, soft_wrap=True)
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            statuses = study_status(loaded.name, names)
+            statuses = with_jobs(study_status(loaded.name, names))
             live.update(Group(*map(Text, _status_lines(loaded.name, statuses))), refresh=True)
-            if all(each.state in ("complete", "diverged", "failed") for each in statuses):
+            ended = [each for each in statuses if each.state in ("complete", "diverged", "failed")]
+            # Snakemake starts a run that failed again: while it works, a failure is not yet an end.
+            final = all(each.state != "failed" for each in ended) or not is_worked_on(loaded.name)
+            if len(ended) == len(statuses) and final:
                 return
             time.sleep(2)
 
 
 def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
-    """Return the summary with the expected end, then a line for each running, failed and diverged run."""
+    """Return the summary with the expected end, then a line for each run of which there is more to say."""
     from scalestudy.workflow.forecast import read_forecast
+    from scalestudy.workflow.queue import refusal_line
 
     lines = [summary(statuses)]
     forecast = read_forecast(study)
     if forecast is not None and any(each.state == "running" for each in statuses):
         rest = forecast.seconds_left(statuses)
         lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
+    if (refused := refusal_line()) and any(each.state == "waiting" for each in statuses):
+        lines.append(f"  {refused}")
     for each in statuses:
         facts = each.facts
         if each.state == "running":
@@ -232,7 +241,7 @@ def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
                 + (f", about {duration(left)} left" if left is not None else "")
                 + f"  ({facts['host']})"
             )
-        elif each.state in ("failed", "diverged"):
+        elif each.state in ("failed", "diverged", "interrupted") or (each.state == "queued" and facts):
             lines.append(f"  {each.state:<9} {each.run}  {facts.get('reason') or ''}".rstrip())
     return lines
 

@@ -12,8 +12,9 @@ from scalestudy.files import read_json
 from scalestudy.results.read import process_is_gone
 from scalestudy.study import paths
 
-State = Literal["complete", "diverged", "running", "failed", "waiting"]
-ORDER: tuple[State, ...] = ("complete", "diverged", "running", "failed", "waiting")
+# queued: the scheduler has its job. interrupted: it was told to stop, has saved, and goes on from there when started.
+State = Literal["complete", "diverged", "running", "queued", "interrupted", "failed", "waiting"]
+ORDER: tuple[State, ...] = ("complete", "diverged", "running", "queued", "interrupted", "failed", "waiting")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def summary(statuses: list[RunStatus]) -> str:
     parts = [f"{done:,} of {len(statuses):,} runs done"]
     if counts["diverged"]:
         parts[0] += f" ({counts['diverged']:,} diverged)"
-    parts += [f"{counts[state]:,} {state}" for state in ("running", "failed", "waiting") if counts[state]]
+    parts += [f"{counts[state]:,} {state}" for state in ORDER[2:] if counts[state]]
     return ", ".join(parts)
 
 

@@ -1,7 +1,10 @@
 """How long the rest of a study takes: the estimates of its start, corrected by the runs that have ended since."""
 
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from scalestudy.files import read_json, write_json
@@ -10,6 +13,7 @@ from scalestudy.study import paths
 from scalestudy.workflow.estimate import makespan
 
 _DONE = ("complete", "diverged")
+_LEFT = ("waiting", "queued", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,34 @@ class Forecast:
     def seconds_left(self, statuses: Sequence[RunStatus]) -> float:
         """Return the seconds until all these runs have ended.
 
-        A run that waits takes its estimate times what the ended and running ones have taken against theirs; a run
-        that runs takes what it says itself. Then the longest first on `workers` workers.
+        A run that waits takes its estimate times what the ended and running ones have taken against theirs, less
+        what it had done before it was interrupted; a run that runs takes what it says itself. Then the longest first,
+        on as many workers as there really are (`at_once`).
         """
         known = [(self.seconds.get(each.run), _taken(each)) for each in statuses]
         pairs = [(estimate, taken) for estimate, taken in known if estimate and taken]
         ratio = sum(taken for _, taken in pairs) / sum(estimate for estimate, _ in pairs) if pairs else 1.0
         left = [each.seconds_left for each in statuses if each.state == "running"]
         running = [seconds for seconds in left if seconds is not None]
-        waiting = [self.seconds.get(each.run, 0.0) * ratio for each in statuses if each.state == "waiting"]
-        return makespan([*running, *waiting], max(self.workers, 1))
+        waiting = [
+            self.seconds.get(each.run, 0.0) * ratio * _left(each) for each in statuses if each.state in _LEFT
+        ]
+        return makespan([*running, *waiting], self.at_once(statuses))
+
+    def at_once(self, statuses: Sequence[RunStatus]) -> int:
+        """Return how many runs train at once: never more than asked for, but what was asked for may be far more.
+
+        `jobs: 100` on a cluster that gives four cores is four at once: where runs wait and some run, it is as many as
+        ever overlapped with one of those that run now. Before the first run, and where nothing waits, it is `workers`.
+        """
+        spans = [(each, span) for each in statuses if (span := _span(each)) is not None]
+        now = [span for each, span in spans if each.state == "running"]
+        if not now or not any(each.state in _LEFT for each in statuses):
+            return max(self.workers, 1)
+        recent = [span for _, span in spans if span[1] >= min(began for began, _ in now)]
+        changes = sorted([(began, 1) for began, _ in recent] + [(ended, -1) for _, ended in recent])
+        most = max(itertools.accumulate(change for _, change in changes))
+        return max(1, min(self.workers, most))
 
 
 def read_forecast(study: str) -> Forecast | None:
@@ -75,6 +97,26 @@ def _taken(status: RunStatus) -> float | None:
         return float(elapsed)
     left = status.facts.get("seconds_left")
     return float(elapsed) + float(left) if status.state == "running" and left is not None else None
+
+
+def _left(status: RunStatus) -> float:
+    """Return the part of a run that is still to be done."""
+    epoch, epochs = status.facts.get("epoch"), status.facts.get("epochs")
+    return 1 - epoch / epochs if epoch and epochs else 1.0
+
+
+def _span(status: RunStatus) -> tuple[float, float] | None:
+    """Return when a run's last attempt began and ended (now, for one that runs), as seconds; None where unknown.
+
+    Files tell whole seconds: an end is taken two seconds earlier, so that runs one after the other never overlap.
+    """
+    elapsed, updated = status.facts.get("elapsed"), status.facts.get("updated")
+    if elapsed is None or updated is None:
+        return None
+    moment = updated if isinstance(updated, datetime) else datetime.fromisoformat(updated)
+    end = moment.timestamp()
+    began = end - float(elapsed)
+    return began, time.time() if status.state == "running" else max(began, end - 2)
 
 
 def _file(study: str) -> Path:

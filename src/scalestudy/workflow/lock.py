@@ -1,6 +1,7 @@
 """One workflow at a time on a study, by a lock that ends with its process: nothing stale stays after a crash."""
 
 import os
+import re
 import socket
 
 from filelock import FileLock, Timeout
@@ -9,6 +10,24 @@ from scalestudy.errors import UserError
 from scalestudy.study.paths import study_folder
 
 _held: list[FileLock] = []  # a lock that nothing refers to is released at once
+
+
+def is_worked_on(study: str) -> bool:
+    """Return whether a Snakemake works on a study, as far as it can be seen from this machine."""
+    try:
+        holder = (study_folder(study) / ".lock-holder").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    found = re.fullmatch(r"process (\d+) on (\S+)", holder)
+    if found is None or found.group(2) != socket.gethostname():
+        return found is not None
+    try:
+        os.kill(int(found.group(1)), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return True
 
 
 def lock_study(study: str) -> None:

@@ -34,7 +34,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 NOTES = Path(".snakemake", "cluster")
 PROFILE = Path(__file__).parents[3] / "profiles" / "cluster"
@@ -55,11 +55,16 @@ class SchedulerError(Exception):
     """One line for the person at the terminal: what cannot be asked of the scheduler, and what to do."""
 
 
+State = Literal["waiting", "running", "success", "failed"]
+_MEANINGS: dict[str, State] = {"success": "success", "failure": "failed", "waiting": "waiting"}
+
+
 class Job(NamedTuple):
-    """A run's latest job: its id, and the scheduler's word for its state, such as PENDING or TIMEOUT."""
+    """A run's latest job: its id, the scheduler's word for its state, such as PENDING or TIMEOUT, and what it means."""
 
     id: str
     word: str
+    state: State
 
 
 class Scheduler:
@@ -309,10 +314,19 @@ class Scheduler:
         return dict(line.split(maxsplit=1) for line in answer.splitlines() if len(line.split()) > 1)
 
     def jobs_of(self, runs: Iterable[str]) -> dict[str, Job]:
-        """Return the latest job of each of these runs that the scheduler still knows, by the run's name."""
+        """Return the latest job of each of these runs that the scheduler still knows, by the run's name.
+
+        For schedulers that tell about all jobs at once: nobody waits for a question a run.
+        """
         jobs = {run: job for run in runs if (job := _pointed_to(Path("runs", run))) is not None}
-        known = {run: Job(job, self._answer(job)) for run, job in jobs.items()}
-        return {run: job for run, job in known.items() if job.word}
+        answers = (self._queue() or {}) if jobs else {}
+        return {run: self._job(job, answers[job]) for run, job in jobs.items() if job in answers}
+
+    def _job(self, job: str, answer: str) -> Job:
+        for key, state in _MEANINGS.items():
+            if key in self.chosen and (found := re.search(self.chosen[key], answer, flags=re.MULTILINE)):
+                return Job(job, found.group(0), state)
+        return Job(job, answer, "running")
 
     def _log_tail(self, job: str) -> str:
         """Return the end of the scheduler's log of a job, indented; empty where there is none."""
