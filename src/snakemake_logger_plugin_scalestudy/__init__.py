@@ -6,6 +6,7 @@ at the bottom; elsewhere each run that ends is one plain line. A job that failed
 """
 
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,15 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from scalestudy.errors import printable
 from scalestudy.report.wording import duration
 from scalestudy.results.status import RunStatus, clock, run_status
 from scalestudy.workflow.forecast import Forecast, read_forecast
+from scalestudy.workflow.queue import refusal_line
+from scalestudy.workflow.scheduler import mark_as_failed
 
 _TRAINING = ("train", "pretrain")
+_STARTS = "waits or starts"
 _TOLD_OTHERWISE = {
     LogEvent.WORKFLOW_STARTED,
     LogEvent.RUN_INFO,
@@ -44,6 +49,10 @@ _REMARKS = (
     "host:",
 )
 _LINES_OF_A_LOG = 12
+_ROWS = 15  # on a cluster a hundred jobs may have been handed over
+# What Snakemake's executors add to each message, and how its Slurm plugin tells of a job that Slurm ended.
+_SEE_LOGS = "For further error details see the cluster/cloud log and the log files of the involved rule(s)."
+_ENDED_BY_SLURM = re.compile(r"SLURM-job '([^']+)' failed.*?status is:\s*'(\w+)'", re.DOTALL)
 
 
 @dataclass
@@ -190,17 +199,22 @@ class LogHandler(LogHandlerBase):
         """Say what failed, why, by the end of its log, and where to read more: not the whole command thrice."""
         job = self.jobs.pop(record.jobid, None)
         title = job.title if job else record.rule_name
-        lines = [f"failed: {title}"]
+        reason = _reason(record.rule_msg or "")
+        if job is not None and job.trains and reason.startswith("job "):
+            mark_as_failed(job.folder, reason)
+        lines = [f"failed: {title}", *(f"  {line}" for line in reason.splitlines())]
         for name in map(str, record.log):
             try:
                 tail = (
                     Path(name).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_A_LOG:]
                 )
             except OSError:
+                if reason:
+                    continue  # a job that never began has none
                 tail = []
             lines += [*(f"    {line}" for line in tail), f"  log: {name}"]
         lines += [f"  {key}: {value}" for key, value in record.aux.items() if key == "external_jobid"]
-        self.console.print(Text("\n".join(lines), style="red"))
+        self.console.print(Text(printable("\n".join(lines)), style="red"))
 
     def _end(self) -> str:
         """Return `; about 2 min left (until 14:03)`, or nothing where that is unknown or nothing is left."""
@@ -229,10 +243,17 @@ class LogHandler(LogHandlerBase):
     def _screen(self) -> RenderableType:
         """Return what stands at the bottom of the terminal."""
         table = Table.grid(padding=(0, 2))
-        for job in list(self.jobs.values()):
-            table.add_row(f"  {job.title}", *self._columns(job))
+        rows = [(f"  {job.title}", *self._columns(job)) for job in list(self.jobs.values())]
+        rows.sort(key=lambda row: row[1] == _STARTS)
+        for row in rows[:_ROWS]:
+            table.add_row(*row)
+        parts: list[RenderableType] = [table]
+        if len(rows) > _ROWS:
+            parts.append(Text(f"  and {len(rows) - _ROWS:,} more jobs"))
+        if refused := refusal_line():
+            parts.append(Text(f"  {printable(refused)}"))
         if not self.runs_left:
-            return table
+            return Group(*parts)
         bar = Progress(
             TextColumn("runs"),
             BarColumn(bar_width=30),
@@ -241,7 +262,7 @@ class LogHandler(LogHandlerBase):
             console=self.console,
         )
         bar.add_task(self._end().lstrip("; "), total=self.runs_left, completed=self.runs_done)
-        return Group(table, bar)
+        return Group(*parts, bar)
 
     @staticmethod
     def _columns(job: _Job) -> list[str]:
@@ -249,7 +270,7 @@ class LogHandler(LogHandlerBase):
             return [duration(time.monotonic() - job.began)]
         status = run_status(job.folder)
         if status.state != "running":
-            return ["starts" if status.state in ("waiting", "failed") else "done"]
+            return [_STARTS if status.state in ("waiting", "failed") else "done"]
         facts, left = status.facts, status.seconds_left
         accuracy = facts.get("test_accuracy")
         return [
@@ -257,3 +278,11 @@ class LogHandler(LogHandlerBase):
             f"test accuracy {accuracy:.3f}" if accuracy is not None else "",
             f"{duration(left)} left" if left is not None and facts["epoch"] else "",
         ]
+
+
+def _reason(message: str) -> str:
+    """Return why a job failed, in the words of the scheduler; empty where its log says it."""
+    if ended := _ENDED_BY_SLURM.search(message):
+        return f"job {ended.group(1)}: {ended.group(2)}"
+    words = message.replace(_SEE_LOGS, "").partition("\n    sbatch call:")[0].strip()
+    return words if "sbatch" in words or "submi" in words else ""
