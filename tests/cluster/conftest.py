@@ -45,7 +45,7 @@ def workplace(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Workpla
     root = tmp_path_factory.mktemp("cluster")
     packages = root / "packages" / "sitecustomize.py"
     packages.parent.mkdir()
-    packages.write_text(f"import sys\nsys.path.append({sysconfig.get_path('purelib')!r})\n")
+    packages.write_text(f"import site\nsite.addsitedir({sysconfig.get_path('purelib')!r})\n")
     (root / "project").mkdir()
     more = {
         "PYTHONPATH": f"{root / 'project' / 'src'}:{packages.parent}",

@@ -166,7 +166,7 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
 ) -> None:
     study = workplace.study("seven", 0, 1, 2)
     submit = (
-        "profiles/cluster/submit sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} "
+        "scalestudy-submit sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} "
         "--time={resources.runtime} --gres=gpu:{resources.gpu} --output=.snakemake/cluster/%j.log"
     )
     command = (
