@@ -9,7 +9,7 @@ from scipy import stats
 from scalestudy.stats.calibration import expected_calibration_error, reliability
 from scalestudy.stats.estimate import Mean, contrast, holm, slope, t_interval
 from scalestudy.stats.proportions import mcnemar_exact, wilson
-from scalestudy.stats.spread import Replicates, cell_means, pooled_spread
+from scalestudy.stats.spread import Replicates, alike, cell_means, pooled_spread
 
 A, B = [0.61, 0.64, 0.66, 0.60], [0.70, 0.66, 0.69]
 
@@ -71,7 +71,7 @@ def test_holm_corrects_each_p_for_those_that_are_not_yet_rejected() -> None:
 
 def test_a_cell_is_judged_by_its_pool_or_by_itself_where_it_moves_more() -> None:
     calm, wild = [0.50, 0.51, 0.52], [0.50, 0.60, 0.70]
-    cells = [Replicates("calm", "1/2", "m", calm), Replicates("wild", "1/2", "m", wild)]
+    cells = [Replicates("calm", "1/2", ("m",), calm), Replicates("wild", "1/2", ("m",), wild)]
     found = cell_means(cells)
     pooled = pooled_spread([calm, wild])
     assert pooled is not None
@@ -79,37 +79,45 @@ def test_a_cell_is_judged_by_its_pool_or_by_itself_where_it_moves_more() -> None
     assert (found["wild"].variance, found["wild"].df) == pytest.approx((0.01, 2))
 
 
-def test_a_single_run_takes_the_larger_of_the_pools_spread_and_that_of_its_own_model() -> None:
+def test_a_single_run_takes_the_larger_of_the_pools_spread_and_that_of_its_nearest_kin() -> None:
     cells = [
-        Replicates("calm", "1/2", "small", [0.50, 0.51, 0.52]),
-        Replicates("wild", "1/2", "large", [0.50, 0.60, 0.70]),
-        Replicates("one small", "1/2", "small", [0.4]),
-        Replicates("one large", "1/2", "large", [0.4]),
-        Replicates("elsewhere", "1/16", "large", [0.4]),
+        Replicates("calm", "1/2", ("small none", "small"), [0.50, 0.51, 0.52]),
+        Replicates("wild", "1/2", ("large none", "large"), [0.50, 0.60, 0.70]),
+        Replicates("wilder", "1/2", ("large glyphs", "large"), [0.50, 0.65, 0.80]),
+        Replicates("one small", "1/2", ("small none", "small"), [0.4]),
+        Replicates("one large", "1/2", ("large glyphs", "large"), [0.4]),
+        Replicates("one of other weights", "1/2", ("large other", "large"), [0.4]),
+        Replicates("elsewhere", "1/16", ("large none", "large"), [0.4]),
     ]
     found = cell_means(cells)
-    assert found["one large"].variance == pytest.approx(0.01)
+    assert found["one large"].variance == pytest.approx(0.15**2)
+    assert found["one of other weights"].variance == pytest.approx((0.1**2 + 0.15**2) / 2)
     assert found["one small"].variance == pytest.approx(found["calm"].variance)
     assert "elsewhere" not in found
+    shared = contrast([(-1, found["wilder"]), (1, found["one large"])])
+    assert shared is not None
+    assert shared.df == pytest.approx(2)  # one estimate, counted once
 
 
 def test_two_runs_of_one_cell_say_nothing_about_single_runs_beside_it() -> None:
-    found = cell_means([Replicates("two", "1", "m", [0.5, 0.6]), Replicates("one", "1", "m", [0.5])])
+    found = cell_means([Replicates("two", "1", ("m",), [0.5, 0.6]), Replicates("one", "1", ("m",), [0.5])])
     assert set(found) == {"two"}
 
 
-def test_a_pooled_spread_says_whether_its_cells_are_alike() -> None:
+def test_spreads_are_told_apart_where_they_differ() -> None:
     rng = np.random.default_rng(0)
-    alike = [list(rng.normal(0.5, 0.01, 20)) for _ in range(4)]
-    unlike = [*alike[:3], list(rng.normal(0.5, 0.1, 20))]
-    first, second = pooled_spread(alike), pooled_spread(unlike)
+    same = [list(rng.normal(0.5, 0.01, 20)) for _ in range(4)]
+    unlike = [*same[:3], list(rng.normal(0.5, 0.1, 20))]
+    first, second = alike(same), alike(unlike)
     assert first is not None
     assert second is not None
-    assert first.p_alike is not None
-    assert second.p_alike is not None
-    assert first.p_alike > 0.05 > second.p_alike
-    assert second.largest > 5 * second.smallest
+    assert first > 0.05 > second
+    pooled = pooled_spread(unlike)
+    assert pooled is not None
+    assert pooled.largest > 5 * pooled.smallest
     assert pooled_spread([[0.5], [0.6]]) is None
+    assert alike([[0.5, 0.6], [0.4]]) is None
+    assert alike([[0.5, 0.5], [0.4, 0.4]]) is None
 
 
 def test_shares_of_test_images_have_wilsons_interval_and_mcnemars_p() -> None:

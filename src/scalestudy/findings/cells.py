@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import get_args
 
@@ -25,7 +25,7 @@ from scalestudy.findings.model import (
 )
 from scalestudy.stats.estimate import Bounds, Mean, contrast, deviation, t_interval
 from scalestudy.stats.proportions import wilson
-from scalestudy.stats.spread import Replicates, cell_means, pooled_spread
+from scalestudy.stats.spread import Replicates, alike, cell_means, pooled_spread
 
 SEEDS = ("seed", "subset_seed")
 AXES = ("model", "init", "fraction")
@@ -118,8 +118,9 @@ def means_of(grid: Grid, values: Mapping[str, Sequence[float]]) -> dict[str, Mea
 
 
 def _replicates(name: str, settings: Mapping[str, Scalar], values: Sequence[float]) -> Replicates:
-    """Return a cell's runs for pooling: spreads are shared on one fraction, first of all by one model."""
-    return Replicates(name, str(settings["fraction"]), str(settings["model"]), values)
+    """Return a cell's runs for pooling: on one fraction, nearest the same model and weights, then the model."""
+    model, init = str(settings["model"]), str(settings["init"])
+    return Replicates(name, str(settings["fraction"]), (f"{model} {init}", model), values)
 
 
 def _planned(runs: Sequence[Run]) -> list[Planned]:
@@ -263,18 +264,10 @@ def _stat(
 def _spreads(cells: Mapping[str, Cell], fractions: Sequence[str]) -> dict[str, Spread]:
     found = {}
     for fraction in fractions:
-        own = [cell.result for cell in cells.values() if cell.fraction == fraction]
-        pooled = pooled_spread([stat.values for stat in own if stat is not None])
+        own = [cell.result.values for cell in cells.values() if cell.fraction == fraction and cell.result]
+        pooled = pooled_spread(own)
         if pooled is not None:
-            found[fraction] = Spread(
-                fraction=fraction,
-                sd=pooled.sd,
-                df=pooled.df,
-                cells=pooled.cells,
-                smallest=pooled.smallest,
-                largest=pooled.largest,
-                p_alike=pooled.p_alike,
-            )
+            found[fraction] = Spread(fraction=fraction, p_alike=alike(own), **asdict(pooled))
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
@@ -69,7 +69,7 @@ def contrast(terms: Iterable[tuple[float, Mean]]) -> Estimate | None:
     value = math.fsum(weight * mean.value for weight, mean in terms)
     error = math.sqrt(variance)
     half = t_quantile(df) * error
-    p = 2 * float(stats.t.sf(abs(value) / error, df))
+    p = 2 * float(special.stdtr(df, -abs(value) / error))
     return Estimate(value, error, df, Bounds(value - half, value + half), p)
 
 
@@ -98,7 +98,7 @@ def slope_weights(xs: Sequence[float]) -> list[float] | None:
 
 def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided quantile of Student's t distribution."""
-    return float(stats.t.ppf((1 + confidence) / 2, df))
+    return float(special.stdtrit(df, (1 + confidence) / 2))
 
 
 def t_interval(values: Sequence[float]) -> Bounds:

@@ -17,13 +17,13 @@ LEAST_DF = 2
 class Replicates:
     """The values of one measure over the runs of one cell.
 
-    `pool` names the cells whose spread is estimated together (one training-set fraction), `kin` those in it
-    that are most like this one (the same model).
+    `pool` names the cells whose spread is estimated together (one training-set fraction); each of `kin` names
+    some of them that are like this one, the nearest first (the same model and weights, the same model).
     """
 
     cell: str
     pool: str
-    kin: str
+    kin: Sequence[str]
     values: Sequence[float]
 
 
@@ -31,8 +31,7 @@ class Replicates:
 class PooledSpread:
     """The standard deviation of one run, pooled within `cells` cells with several runs each.
 
-    `smallest` and `largest` are the cells' own standard deviations; `p_alike` is that of Brown and Forsythe's
-    test of their being equal, None with one cell.
+    `smallest` and `largest` are the cells' own standard deviations.
     """
 
     sd: float
@@ -40,14 +39,12 @@ class PooledSpread:
     cells: int
     smallest: float
     largest: float
-    p_alike: float | None
 
 
 def pooled_spread(groups: Sequence[Sequence[float]]) -> PooledSpread | None:
     """Return the standard deviation within groups, as in analysis of variance; None without any two values.
 
-    Source: Fisher (1925), Statistical methods for research workers, chapter VII; the test of equal spreads is
-    Brown and Forsythe (1974), Robust tests for the equality of variances, JASA 69.
+    Source: Fisher (1925), Statistical methods for research workers, chapter VII.
     """
     several = [values for values in groups if len(values) > 1]
     if not several:
@@ -55,14 +52,19 @@ def pooled_spread(groups: Sequence[Sequence[float]]) -> PooledSpread | None:
     own = [deviation(values) for values in several]
     df = sum(len(values) - 1 for values in several)
     variance = math.fsum((len(v) - 1) * sd**2 for v, sd in zip(several, own, strict=True)) / df
-    return PooledSpread(math.sqrt(variance), df, len(several), min(own), max(own), _alike(several))
+    return PooledSpread(math.sqrt(variance), df, len(several), min(own), max(own))
 
 
-def _alike(groups: Sequence[Sequence[float]]) -> float | None:
-    if len(groups) < 2 or all(np.ptp(values) == 0 for values in groups):
+def alike(groups: Sequence[Sequence[float]]) -> float | None:
+    """Return the p of all groups having one spread; None with fewer than two groups of several values.
+
+    Source: Brown and Forsythe (1974), Robust tests for the equality of variances, JASA 69.
+    """
+    several = [values for values in groups if len(values) > 1]
+    if len(several) < 2 or all(np.ptp(values) == 0 for values in several):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):  # two values lie equally far from their median
-        p = float(stats.levene(*groups, center="median").pvalue)
+        p = float(stats.levene(*several, center="median").pvalue)
     return p if math.isfinite(p) else None
 
 
@@ -73,25 +75,38 @@ def cell_means(cells: Sequence[Replicates]) -> dict[str, Mean]:
     degrees of freedom of its neighbours, and the floor keeps a cell that moves more than they do from being
     judged by theirs. (With three runs a cell, no test of equal spreads notices most differences that matter;
     `benchmarks/verdicts.py` shows the error rates of both.) A cell with a single run takes the larger of the
-    pool's spread and that of its kin in the pool.
+    pool's spread and that of its nearest kin with several runs.
     """
-    means: dict[str, Mean] = {}
-    pools = {each.pool: [other for other in cells if other.pool == each.pool] for each in cells}
-    pooled = {name: pooled_spread([each.values for each in own]) for name, own in pools.items()}
-    for each in cells:
-        shared = pooled[each.pool]
-        if not each.values or shared is None:
-            continue
-        n, value = len(each.values), math.fsum(each.values) / len(each.values)
-        if n > 1:
-            nearest, name = pooled_spread([each.values]), f"cell {each.cell}"
-        elif shared.df < LEAST_DF:
-            continue
-        else:
-            kin = [other.values for other in pools[each.pool] if other.kin == each.kin]
-            nearest, name = pooled_spread(kin), f"kin {each.pool} {each.kin}"
-        if nearest is not None and nearest.sd > shared.sd:
-            means[each.cell] = Mean(value, n, nearest.sd**2, nearest.df, name)
-        else:
-            means[each.cell] = Mean(value, n, shared.sd**2, shared.df, f"pool {each.pool}")
-    return means
+    found: dict[str, Mean] = {}
+    for pool in dict.fromkeys(each.pool for each in cells):
+        own = [each for each in cells if each.pool == pool]
+        shared = _shared(own)
+        for each in own:
+            if not each.values or shared is None or (len(each.values) == 1 and shared.df < LEAST_DF):
+                continue
+            near = _shared([each]) if len(each.values) > 1 else _kin(each, own)
+            spread = near if near is not None and near.variance > shared.variance else shared
+            value = math.fsum(each.values) / len(each.values)
+            found[each.cell] = Mean(value, len(each.values), spread.variance, spread.df, spread.name)
+    return found
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The variance of one run, from the cells in `name`: equal names are one estimate."""
+
+    variance: float
+    df: int
+    name: str
+
+
+def _shared(cells: Sequence[Replicates]) -> _Shared | None:
+    pooled = pooled_spread([each.values for each in cells])
+    several = " ".join(sorted(each.cell for each in cells if len(each.values) > 1))
+    return None if pooled is None else _Shared(pooled.sd**2, pooled.df, several)
+
+
+def _kin(cell: Replicates, pool: Sequence[Replicates]) -> _Shared | None:
+    """Return the spread of the nearest kin of a cell that has several runs."""
+    found = (_shared([each for each in pool if name in each.kin]) for name in cell.kin)
+    return next((each for each in found if each is not None), None)
