@@ -20,7 +20,8 @@ from scalestudy.study.models import (
     known_models,
     model_of,
 )
-from scalestudy.training.models import build_model, find_head, head_features, load_backbone
+from scalestudy.training.backbone import load_backbone
+from scalestudy.training.models import build_model, find_head, head_features
 from scalestudy.training.models_csv import as_csv, installed_models
 
 
@@ -198,7 +199,7 @@ def stock_weights(name: str) -> OrderedDict[str, torch.Tensor]:
 def test_weights_fill_all_but_the_head() -> None:
     model, weights = build_model("resnet18", 10, seed=0), stock_weights("resnet18")
     head = copy.deepcopy(model.fc.state_dict())  # type: ignore[union-attr,operator]
-    notes = load_backbone(model, weights, "fc")
+    notes = load_backbone(model, weights)
     assert notes == ["head re-initialised: fc (10, 512)"]
     for key, value in model.state_dict().items():
         assert torch.equal(value, head[key.removeprefix("fc.")] if key.startswith("fc.") else weights[key]), (
@@ -209,7 +210,7 @@ def test_weights_fill_all_but_the_head() -> None:
 def test_weights_of_the_same_number_of_classes_leave_the_head_fresh_too() -> None:
     model, other = build_model("resnet18", 10, seed=0), build_model("resnet18", 10, seed=1)
     before = find_head(model)[1].weight.clone()
-    load_backbone(model, other.state_dict(), "fc")
+    load_backbone(model, other.state_dict())
     assert torch.equal(find_head(model)[1].weight, before)
     assert torch.equal(model.conv1.weight, other.conv1.weight)  # type: ignore[union-attr,arg-type]
 
@@ -217,7 +218,7 @@ def test_weights_of_the_same_number_of_classes_leave_the_head_fresh_too() -> Non
 def test_a_plain_dict_without_counters_of_batches_fits_too() -> None:
     weights = {key: value for key, value in stock_weights("resnet18").items() if "num_batches" not in key}
     model = build_model("resnet18", 10, seed=0)
-    load_backbone(model, weights, "fc")
+    load_backbone(model, weights)
     assert torch.equal(model.state_dict()["layer4.1.bn2.weight"], weights["layer4.1.bn2.weight"])
 
 
@@ -240,7 +241,7 @@ def test_weights_that_do_not_fit_are_refused_by_name_and_change_nothing(
     before = copy.deepcopy(model.state_dict())
     change(weights)
     with pytest.raises(UserError, match=message):
-        load_backbone(model, weights, "fc")
+        load_backbone(model, weights)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
@@ -248,6 +249,6 @@ def test_old_names_of_densenet_and_auxiliary_classifiers_are_understood() -> Non
     old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value
            for key, value in stock_weights("densenet121").items()}  # fmt: skip
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
-    load_backbone(build_model("densenet121", 10, seed=0), old, "classifier")
-    notes = load_backbone(build_model("googlenet", 10, seed=0), stock_weights("googlenet"), "fc")
+    load_backbone(build_model("densenet121", 10, seed=0), old)
+    notes = load_backbone(build_model("googlenet", 10, seed=0), stock_weights("googlenet"))
     assert any("auxiliary classifiers left out" in note for note in notes)

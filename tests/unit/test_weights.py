@@ -123,14 +123,16 @@ def test_a_url_without_a_hash_in_its_name_cannot_be_verified(tmp_path: Path) -> 
 
 def test_a_checkpoint_is_taken_with_its_sha256_and_refused_with_another(tmp_path: Path) -> None:
     file = tmp_path / "mine.pt"
-    file.write_bytes(CONTENT)
-    adopt_checkpoint(file, SHA256.upper(), tmp_path / "w")
+    torch.save({"a.weight": torch.ones(2)}, file)
+    content = file.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    adopt_checkpoint(file, sha256.upper(), tmp_path / "w")
     file.write_bytes(b"written anew in place")
-    assert (tmp_path / "w" / "weights.pth").read_bytes() == CONTENT
-    with pytest.raises(UserError, match=rf"mine.pt has SHA-256 .*, and the study expects {SHA256}"):
-        adopt_checkpoint(file, SHA256, tmp_path / "other")
+    assert (tmp_path / "w" / "weights.pth").read_bytes() == content
+    with pytest.raises(UserError, match=rf"mine.pt has SHA-256 .*, and the study expects {sha256}"):
+        adopt_checkpoint(file, sha256, tmp_path / "other")
     with pytest.raises(UserError, match=r"none.pt does not exist"):
-        adopt_checkpoint(tmp_path / "none.pt", SHA256, tmp_path / "other")
+        adopt_checkpoint(tmp_path / "none.pt", sha256, tmp_path / "other")
 
 
 @pytest.mark.parametrize("key", [None, "state_dict", "model"])
@@ -181,7 +183,7 @@ def test_weights_of_another_model_are_refused_by_name(tmp_path: Path) -> None:
     job = Job(
         "run", RunSettings(init="w"), tiny_store(tmp_path / "data"), tmp_path / "run", tmp_path / "w.pth"
     )
-    with pytest.raises(UserError, match=r"do not fit ResNet: unexpected layer1\.2"):
+    with pytest.raises(UserError, match=r"do not fit resnet18: the file holds resnet34; give"):
         run_job(job)
 
 

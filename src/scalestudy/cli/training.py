@@ -160,6 +160,9 @@ def fetch_weights(
     url: Annotated[str | None, typer.Option(help="Where torchvision publishes the file.")] = None,
     file: Annotated[Path | None, typer.Option(help="A checkpoint that is there already.")] = None,
     sha256: Annotated[str | None, typer.Option(help="SHA-256 that the checkpoint must have.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model that the checkpoint must fit.")] = None,
+    image_size: Annotated[int, typer.Option(min=1, help="With --model: its images, in pixels.")] = 224,
+    stem: Annotated[Literal["imagenet", "cifar"], typer.Option(help="With --model: its stem.")] = "imagenet",
 ) -> None:
     """Bring published weights, or a checkpoint file, to the study, with the SHA-256 verified."""
     from scalestudy.training.weights import adopt_checkpoint
@@ -168,7 +171,7 @@ def fetch_weights(
     if url is not None and file is None:
         fetch(url, output)
     elif file is not None and sha256 is not None and url is None:
-        adopt_checkpoint(file, sha256, output)
+        adopt_checkpoint(file, sha256, output, model, image_size, stem)
     else:
         raise UserError("fetch-weights takes either --url, or --file with --sha256")
 

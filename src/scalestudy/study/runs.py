@@ -19,7 +19,7 @@ class Source:
     """Where a run's initial weights come from: their name (and file), and what makes it.
 
     kind is `download` (torchvision's file at `url`), `file` (a checkpoint at `path`) or `upstream` (trained by
-    `upstream`, a run of its own).
+    `upstream`, a run of its own). serves: settings of a run that a checkpoint must fit.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Source:
     url: str | None = None
     path: str | None = None
     upstream: "Run | None" = None
+    serves: RunSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ def _source(study: Study, settings: RunSettings) -> Source | None:
         kind="file",
         path=checkpoint.file,
         sha256=checkpoint.sha256,
+        serves=settings,
     )
 
 

@@ -43,6 +43,7 @@ from scalestudy.study.budget import batches_per_epoch, images_in_steps, step_bou
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import RUN_FILES, checkpoint_file
 from scalestudy.study.settings import RunSettings, TrainEval
+from scalestudy.training.backbone import load_backbone
 from scalestudy.training.checkpoint import Fingerprint, save_tensors
 from scalestudy.training.device import (
     choose_device,
@@ -55,7 +56,7 @@ from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
 from scalestudy.training.loop import DivergedError, TerminatedError, Training, fit
 from scalestudy.training.memory import keep_freed_memory
-from scalestudy.training.models import build_model, find_head, head_features, load_backbone
+from scalestudy.training.models import build_model, find_head, head_features
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.progress import Row, RunProgress
 from scalestudy.training.weights import load_weights, require_weights, state_sha256
@@ -234,7 +235,7 @@ def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
     if job.weights is None:
         return model, []
     recorded = _weights_record(job.weights, settings.init)
-    return model, load_backbone(model, load_weights(job.weights, recorded.sha256), find_head(model)[0])
+    return model, load_backbone(model, load_weights(job.weights, recorded.sha256), settings.model)
 
 
 def _subset(store: Store, splits: Splits) -> Subset:

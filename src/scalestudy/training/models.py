@@ -1,8 +1,5 @@
 """Torchvision's models: stock architecture, a fresh head, an initialisation that only the seed decides."""
 
-import re
-from collections import OrderedDict
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,11 +9,6 @@ from torch.nn import functional as F
 
 from scalestudy.errors import UserError
 from scalestudy.study.models import check_model, model_of
-
-# Trained beside the head and left out here: see `build_model`.
-_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-# torchvision's DenseNet files still spell `norm.1` where today's modules are called `norm1`.
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
 class DropoutLinear(nn.Linear):
@@ -105,48 +97,6 @@ def head_features(model: nn.Module) -> int:
     """Return the number of inputs of the head: 512 for ResNet-18, 2048 for ResNet-50."""
     _, head = find_head(model)
     return head.in_features if isinstance(head, nn.Linear) else head.in_channels
-
-
-def load_backbone(model: nn.Module, state_dict: Mapping[str, Tensor], head_name: str) -> list[str]:
-    """Copy every value but the head's from `state_dict` into `model`; return notes for the log.
-
-    Keys and shapes must match exactly. Left aside are the head (`head_name`, from `find_head`), which keeps
-    its fresh values, and auxiliary classifiers; BatchNorm's counters of batches, which old files lack, may
-    be missing. UserError names the keys where anything else differs or a value is not finite.
-    """
-    own = model.state_dict()
-    head_prefix = head_name + "."
-    notes = [f"head re-initialised: {head_name} {tuple(own[head_prefix + 'weight'].shape)}"]
-    given = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state_dict.items()}
-    auxiliary = [key for key in given if key.startswith(_AUXILIARY) and key not in own]
-    if auxiliary:
-        notes.append(f"auxiliary classifiers left out: {len(auxiliary)} tensors")
-    backbone = {
-        key: value for key, value in given.items() if not key.startswith(head_prefix) and key not in auxiliary
-    }
-    wanted = {key for key in own if not key.startswith(head_prefix)}
-    problems = [
-        f"missing {key}" for key in wanted - backbone.keys() if not key.endswith(".num_batches_tracked")
-    ]
-    problems += [f"unexpected {key}" for key in backbone.keys() - wanted]
-    problems += [
-        f"{key} is {tuple(backbone[key].shape)} where the model has {tuple(own[key].shape)}"
-        for key in wanted & backbone.keys()
-        if backbone[key].shape != own[key].shape
-    ]
-    if not problems:
-        problems = [
-            f"{key} is not finite" for key, value in backbone.items() if not bool(value.isfinite().all())
-        ]
-    if problems:
-        shown = "; ".join(sorted(problems)[:5])
-        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise UserError(f"these weights do not fit {type(model).__name__}: {shown}{more}")
-    merged = OrderedDict(own | backbone)
-    # The modules' versions, by which some (MNASNet) upgrade old files; a plain dict counts as up to date.
-    merged._metadata = getattr(state_dict, "_metadata", own._metadata)  # type: ignore[attr-defined]
-    model.load_state_dict(merged)
-    return notes
 
 
 def _replace_head(model: nn.Module, num_classes: int, dropout: float) -> None:

@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import torch
@@ -15,6 +14,8 @@ from scalestudy.data.download import Checksum, Download
 from scalestudy.data.progress import say
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, sha256_file, write_json
+from scalestudy.training.backbone import check_backbone
+from scalestudy.training.state_dict import read_state_dict
 
 _SECONDS = 3600.0
 """Longest time for fetching one file; the largest that torchvision publishes has 2.5 GB."""
@@ -61,14 +62,52 @@ def fetch_weights(url: str, output: Path) -> None:
     _place(cached, output, {"source": url, "sha256": found})
 
 
-def adopt_checkpoint(file: Path, sha256: str, output: Path) -> None:
-    """Copy the checkpoint `file` to `output`/weights.pth if its SHA-256 is `sha256`; else raise UserError."""
-    if not file.is_file():
-        raise UserError(f"checkpoint {file} does not exist")
-    found = sha256_file(file)
-    if found != sha256.lower():
-        raise UserError(f"checkpoint {file} has SHA-256 {found}, and the study expects {sha256}")
-    _place(file, output, {"source": str(file), "sha256": found})
+def verified_checkpoint(file: Path, sha256: str) -> Path:
+    """Return the path of the checkpoint `file` once it is there and its SHA-256 is `sha256`; else raise UserError."""
+    path = file.expanduser()
+    if not path.is_file():
+        where = (
+            f", a link to {path.readlink()}, which is not there" if path.is_symlink() else " does not exist"
+        )
+        relative = "" if path.is_absolute() else f" (looked for in {Path.cwd()})"
+        raise UserError(f"checkpoint {file}{where}{relative}")
+    if (found := sha256_file(path)) != sha256.lower():
+        raise UserError(
+            f"checkpoint {file} has SHA-256 {found}, and the study expects {sha256}; put the right file there, or, if "
+            "it is the right one, its SHA-256 into the study"
+        )
+    return path
+
+
+def adopt_checkpoint(
+    file: Path,
+    sha256: str,
+    output: Path,
+    model: str | None = None,
+    image_size: int = 224,
+    stem: str = "imagenet",
+) -> None:
+    """Copy the checkpoint `file` to `output`/weights.pth if its SHA-256 is `sha256` and it holds a state_dict.
+
+    With `model` it must fit that model, with that image size and stem. Raises UserError, with nothing copied, else.
+    """
+    path = verified_checkpoint(file, sha256)
+    notes = checkpoint_notes(path, model, image_size, stem)
+    for note in notes:
+        say(f"note: {note}")
+    source = f"{file} ({'; '.join(notes)})" if notes else str(file)
+    _place(path, output, {"source": source, "sha256": sha256.lower()})
+
+
+def checkpoint_notes(path: Path, model: str | None, image_size: int, stem: str) -> list[str]:
+    """Return notes on how a checkpoint is read and fits `model` (None: unchecked); UserError where it does not."""
+    state, notes = read_state_dict(path)
+    if model is None:
+        return notes
+    try:
+        return [*notes, *check_backbone(state, model, image_size, stem)]
+    except UserError as error:
+        raise UserError(f"checkpoint {path}: {error}") from None
 
 
 def _place(file: Path, output: Path, record: dict[str, str]) -> None:
@@ -86,10 +125,10 @@ def require_weights(file: Path) -> None:
 
 
 def load_weights(file: Path, sha256: str | None = None) -> Mapping[str, Tensor]:
-    """Return the state_dict in `file`, on the CPU; it may lie under the key `state_dict` or `model`.
+    """Return the state_dict in `file`, on the CPU.
 
-    Only tensors are read (`weights_only`). Raises UserError for anything else, and where the file's SHA-256
-    is not `sha256` (None: not checked).
+    Only tensors are read (`weights_only`); where in the file they lay is said. Raises UserError for anything else,
+    and where the file's SHA-256 is not `sha256` (None: not checked).
     """
     require_weights(file)
     if sha256 is not None and (found := sha256_file(file)) != sha256:
@@ -97,17 +136,10 @@ def load_weights(file: Path, sha256: str | None = None) -> Mapping[str, Tensor]:
             f"weights {file} have changed: SHA-256 {found}, recorded in weights.json is {sha256}; delete "
             f"{file.parent} and start again"
         )
-    try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file makes the unpickler raise almost anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"weights {file} cannot be read as tensors: {reason}") from None
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"weights {file} do not hold a state_dict (a mapping from names to tensors)")
-    return content  # as it is: a state_dict carries the versions of its modules as an attribute
+    state, notes = read_state_dict(file)
+    for note in notes:
+        say(f"note: {note}")
+    return state
 
 
 def state_sha256(state: Mapping[str, Tensor]) -> str:

@@ -48,11 +48,12 @@ def pretrain_command(study: Study, upstream: Run) -> str:
 
 def fetch_command(source: Source) -> str:
     """Return the arguments of `scalestudy fetch-weights` for a download or a checkpoint file."""
-    origin = (
-        ["--url", source.url]
-        if source.kind == "download"
-        else ["--file", source.path, "--sha256", source.sha256]
-    )
+    origin: list[Any] = ["--url", source.url]
+    if source.kind == "file":
+        assert source.serves is not None
+        fit = {key: getattr(source.serves, key) for key in ("model", "image_size", "stem")}
+        origin = ["--file", source.path, "--sha256", source.sha256]
+        origin += [part for key, value in fit.items() for part in (_flag(key), value)]
     return _join([*origin, "--output", paths.weights_file(source.name).parent])
 
 
