@@ -1,6 +1,8 @@
 """findings.json: typed on both sides, without prose, the same bytes for the same files."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,34 @@ def test_a_result_of_one_run_has_a_test_sampling_interval_unless_a_spread_is_kno
     assert kinds == {IntervalKind.TEST_SAMPLING}
     assert {each.verdict for each in one.differences.values()} == {Verdict.ONE_RUN_EACH}
     assert not one.spreads
+
+
+def test_the_curve_of_runs_that_stopped_early_has_the_epochs_that_all_of_them_have() -> None:
+    findings = made_findings(
+        lambda settings: 0.6,
+        curve=lambda settings, last: [0.2, 0.4, last, last, last][: 5 - settings["seed"]],
+    )
+    for curve in findings.grid.curves.values():
+        assert curve.epoch == (1, 2, 3)
+        assert curve["test_accuracy"] == pytest.approx((0.2, 0.4, 0.6))
+        assert len(curve.runs) == 3
+
+
+def test_snakemake_learns_the_figures_without_loading_what_draws_or_tests() -> None:
+    heavy = ("matplotlib", "pandas", "scipy", "torch", "jinja2")
+    code = f"import sys; import scalestudy.topics; print([name for name in {heavy} if name in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
+
+
+def test_what_finds_knows_no_words_and_no_matplotlib() -> None:
+    code = (
+        "import sys; from scalestudy.topics import TOPICS; [topic.part('find') for topic in TOPICS]; "
+        "print([name for name in sys.modules if name.startswith(('matplotlib', 'scalestudy.report', 'torch'))])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

@@ -85,7 +85,7 @@ STUDIES = st.builds(
 def test_sentences_are_true_of_their_evidence_and_short_in_any_study(case: Case) -> None:
     findings = case.findings()
     for name, own in said(findings):
-        for sentence in (*own.lead, *own.points, *own.details):
+        for sentence in own.everything:
             check(sentence, findings)
             assert len(sentence.text.split()) <= MOST_WORDS, (name, sentence.text)
             assert sentence.text[0].isupper() or sentence.text[0].isdigit(), sentence.text

@@ -20,7 +20,7 @@ from scalestudy.topics.findings import Findings, write_findings
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page
 from scalestudy.topics.weights.find import Missing, Order, Why, effective_data
-from scalestudy.topics.weights.say import reasons, say
+from scalestudy.topics.weights.say import say
 from scalestudy.topics.weights.show import show
 
 SIZES = {"1/16": 0, "1/2": 1, "1": 2}
@@ -168,7 +168,7 @@ def stances(findings: Findings) -> dict[Why, Stance]:
 
 
 def said(findings: Findings) -> str:
-    return " ".join(each.text for own in findings.weights.reasons for each in reasons(own))
+    return " ".join(each.text for each in say(findings).synthesis)
 
 
 def test_reasons_are_judged_by_the_runs() -> None:

@@ -272,11 +272,15 @@ def _spreads(cells: Mapping[str, Cell], fractions: Sequence[str]) -> dict[str, S
 
 
 def _curve(name: str, runs: Sequence[Run], collected: Collected) -> Curve | None:
-    """Return a cell's mean curve over its complete runs, rounded to six decimals; None without any."""
+    """Return a cell's mean curve over its complete runs, rounded to six decimals; None without any.
+
+    Where runs stopped early, it has the epochs that all of them have.
+    """
     own = [(run.name, collected.curves[run.name]) for run in runs if run.name in collected.curves]
     if not own:
         return None
-    curves = [curve for _, curve in own]
+    epochs = min(len(curve["epoch"]) for _, curve in own)
+    curves = [{column: values[:epochs] for column, values in curve.items()} for _, curve in own]
     means = {
         measure: np.mean([curve[measure] for curve in curves], axis=0)
         for measure in CURVE_MEASURES

@@ -7,29 +7,12 @@ from fractions import Fraction
 from scalestudy.findings.model import Cell, Grid, Group, Measure, Scalar
 from scalestudy.report import wording
 from scalestudy.study.parse import format_number
-from scalestudy.study.registries import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Registry
+from scalestudy.study.registries import REGISTRIES, title_of
+from scalestudy.study.settings import RunSettings
 
 SETTINGS = {
-    "model": "model",
-    "init": "initial weights",
     "dataset": "dataset",
-    "image_size": "image size",
-    "fraction": "fraction",
-    "subset_seed": "subset seed",
-    "seed": "seed",
-    "optimizer": "optimizer",
-    "lr": "learning rate",
-    "momentum": "momentum",
-    "weight_decay": "weight decay",
-    "batch_size": "batch size",
-    "epochs": "epochs",
-    "steps": "steps",
-    "schedule": "schedule",
-    "dropout": "dropout",
-    "label_smoothing": "label smoothing",
-    "augmentation": "augmentation",
-    "stem": "stem",
-    "validation": "validation",
+    **{key: field.title or key for key, field in RunSettings.model_fields.items()},
 }
 MEASURES: dict[Measure, str] = {
     "test_accuracy": "test accuracy",
@@ -40,11 +23,6 @@ MEASURES: dict[Measure, str] = {
     "train_eval_accuracy": "training accuracy",
     "validation_accuracy": "validation accuracy",
     "gap": "gap between training and test accuracy",
-}
-_REGISTRIES: dict[str, Registry] = {
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "augmentation": AUGMENTATIONS,
 }
 _FAMILIES = (
     (r"resnet(\d+)", r"ResNet-\1"),
@@ -123,9 +101,8 @@ class Names:
 
     def value(self, key: str, value: Scalar) -> str:
         """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
-        if key in _REGISTRIES:
-            known = _REGISTRIES[key]
-            return known[str(value)].title if str(value) in known else str(value)
+        if key in REGISTRIES:
+            return title_of(key, str(value))
         if key == "steps":
             return "epochs instead of steps" if value is None else f"{plain(value)} steps"
         if key == "epochs":

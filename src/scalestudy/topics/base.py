@@ -92,8 +92,18 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Said:
-    """A topic's sentences: `lead` for the first screen, `points` for its section, `details` to fold away."""
+    """A topic's sentences.
+
+    `lead` for the first screen, `synthesis` the one short paragraph that a discussion opens with, `points` for the
+    section (at most five of a kind), `details` to fold away.
+    """
 
     lead: tuple[Sentence, ...] = ()
+    synthesis: tuple[Sentence, ...] = ()
     points: tuple[Sentence, ...] = ()
     details: tuple[Sentence, ...] = ()
+
+    @property
+    def everything(self) -> tuple[Sentence, ...]:
+        """All sentences."""
+        return (*self.lead, *self.synthesis, *self.points, *self.details)

@@ -66,6 +66,7 @@ def say(findings: Findings) -> Said:
     points += [sentence for each in found.pretraining if (sentence := pretraining(names, each)) is not None]
     return Said(
         lead=tuple(gain(findings, names, claim) for claim in found.balance),
+        synthesis=tuple(sentence for own in found.reasons for sentence in reasons(own)),
         points=tuple(points),
         details=tuple(details),
     )

@@ -29,7 +29,7 @@ def show(page: Page) -> view.Section | None:
     if found.missing is not None:
         return None
     said = say.say(page.findings)
-    blocks: list[view.Block] = page.paragraph([each for own in found.reasons for each in say.reasons(own)])
+    blocks: list[view.Block] = page.paragraph(said.synthesis)
     blocks += [*page.figure("init_gain"), *_gains(page)]
     blocks += page.points(said.points)
     blocks += [*page.figure("init_side_by_side"), *page.figure("effective_data"), *_effective(page)]
