@@ -3,7 +3,6 @@
 import heapq
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
-import platformdirs
-
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
+from scalestudy.machine import cache_folder
 from scalestudy.results.record import DamagedError, read_record
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
@@ -239,5 +237,4 @@ def speed_key(settings: RunSettings) -> str:
 
 def speeds_file() -> Path:
     """Return the file of measured speeds in the user's cache."""
-    folder = os.environ.get("SCALESTUDY_CACHE") or platformdirs.user_cache_dir("scalestudy")
-    return Path(folder) / "speeds.json"
+    return cache_folder() / "speeds.json"
