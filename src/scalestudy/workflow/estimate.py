@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 
 from scalestudy.errors import UserError
@@ -76,11 +75,10 @@ def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
             raise UserError(f"{record} cannot be read ({error}); delete {record.parent}") from None
     if (known := settings.known_sizes()) is not None:
         return known
-    if settings.decodes_files:
-        counted: tuple[int, int] = import_module(f"scalestudy.data.sources.{settings.module}").count_files(
-            settings
-        )
-        return counted
+    from scalestudy.data.sources import look  # which imports NumPy
+
+    if (seen := look(settings).sizes) is not None:
+        return seen
     raise UserError(f"{dataset} is not prepared yet")
 
 
