@@ -120,7 +120,7 @@ def test_a_number_leads_to_its_runs_and_tells_them(open_page: Open) -> None:
 
 def test_the_keyboard_walks_through_the_points_of_a_figure(open_page: Open) -> None:
     page = open_page()
-    figure = page.locator("#figure-accuracy_by_size .scroll")
+    figure = page.locator("#figure-accuracy_by_size .canvas")
     figure.focus()
     page.keyboard.press("ArrowRight")
     first = page.locator("#tip").inner_text()

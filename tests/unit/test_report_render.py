@@ -170,9 +170,9 @@ def test_an_empty_study_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -
 def test_figures_without_data_hold_the_reason_and_stay_off_the_page(tmp_path: Path) -> None:
     folder = analysed(tmp_path, broken={"resnet": "missing"}, models=("resnet18",))
     for name in figure_names(read_json(folder / "study.json")):
-        sheet = draw(name, Inputs(folder))
-        save(sheet, name, tmp_path / "figures", ("svg", "csv"))
-        assert name == "samples" or sheet.missing
+        drawing = draw(name, Inputs(folder))
+        save(drawing, name, tmp_path / "figures", ("svg", "csv"))
+        assert name == "samples" or drawing.wide.missing
     page = Page(render_report(folder, tmp_path / "report"))
     assert page.source.count("<figure") == 1  # the sample images
 
@@ -198,7 +198,7 @@ def test_the_problems_of_a_broken_study_stand_at_its_top_with_their_reasons(tmp_
 
 def test_one_seed_has_no_bar_and_says_so(tmp_path: Path) -> None:
     folder = analysed(tmp_path, models=("resnet18",))
-    sheet = draw("accuracy_by_size", Inputs(folder))
+    sheet = draw("accuracy_by_size", Inputs(folder)).wide
     assert "n = 1" in sheet.caption
     assert "no bar" in sheet.caption
     assert all(row[9] != "student_t" for row in sheet.rows)

@@ -1,8 +1,10 @@
 """The view model of a study, and its two renderings: one HTML file and its Markdown twin."""
 
+import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from scalestudy.files import atomic_path, write_text
 from scalestudy.report import markup, wording
 from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.inputs import Inputs
+from scalestudy.report.layout import arranged, numbered
+from scalestudy.report.palette import VARIABLES
 from scalestudy.report.sections import SECTIONS
 from scalestudy.report.sections.context import Context, data_link
 from scalestudy.report.view import Fact, Link, Report, State, Statement
 
 _NEEDED = ("findings.json", "study.json", "results.csv", "curves.csv")
+_KINDS = ("svg", "narrow.svg", "png", "csv")
 
 
 def render_report(study_dir: Path, report_dir: Path) -> Path:
@@ -47,19 +52,20 @@ def _collect_figures(inputs: Inputs, folder: Path) -> None:
     """Bring every figure of the study into `folder`: copied from the study's folder, or drawn where it lacks one."""
     names = figure_names(inputs.study)
     for name in names:
-        made = inputs.study_dir / "figures"
-        kinds = ("svg", "png", "csv")
-        if all((made / f"{name}.{kind}").is_file() for kind in kinds):
-            for kind in kinds:
-                _copy(made / f"{name}.{kind}", folder / f"{name}.{kind}")
+        made = {kind: inputs.study_dir / "figures" / f"{name}.{kind}" for kind in _KINDS}
+        if all(made[kind].is_file() for kind in ("svg", "png", "csv")):
+            for file in made.values():
+                if file.is_file():
+                    _copy(file, folder / file.name)
+                else:
+                    (folder / file.name).unlink(missing_ok=True)
         else:
             from scalestudy.report.figures import drawing  # matplotlib takes a second to import
 
             drawing.save(drawing.draw(name, inputs), name, folder)
-    for name in FIGURES.keys() - set(
-        names
-    ):  # what an earlier state of the study had; other files are not ours
-        for kind in ("svg", "png", "csv"):
+    # What an earlier state of the study had goes; other files are not ours.
+    for name in FIGURES.keys() - set(names):
+        for kind in _KINDS:
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
@@ -82,7 +88,7 @@ def build(inputs: Inputs, drawn: Path) -> Report:
         for each in state["problems"]
     )
     results = inputs.study_dir / "results.csv"
-    return Report(
+    report = Report(
         study=str(inputs.study["study"]),
         title=str(inputs.findings["title"] or inputs.study["study"]),
         description=str(inputs.findings["description"] or ""),
@@ -98,6 +104,7 @@ def build(inputs: Inputs, drawn: Path) -> Report:
         version=__version__,
         targets=context.targets,
     )
+    return numbered(replace(report, sections=arranged(report.sections)))
 
 
 def _glance(context: Context) -> tuple[Fact, ...]:
@@ -186,7 +193,10 @@ def html(report: Report, folder: Path | None = None) -> str:
     place = folder or templates()
     style, script = ((place / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     template = environment(place).get_template("report.html.j2")
-    return template.render(report=report, style=Markup(style), script=Markup(script)).lstrip()
+    colours = Markup(json.dumps({name: colour for colour, name in VARIABLES.items()}))
+    return template.render(
+        report=report, style=Markup(style), script=Markup(script), colours=colours
+    ).lstrip()
 
 
 def markdown(report: Report, folder: Path | None = None) -> str:

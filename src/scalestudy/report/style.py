@@ -14,12 +14,14 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 
 from scalestudy.files import atomic_path
 from scalestudy.report.palette import GRID, INK, MUTED
 
 WIDTH = 8.6  # inches of a full-width figure: 619 points, shown at up to 860 CSS pixels
-SMALL, BODY, TITLE = 7.6, 8.2, 9.0  # type sizes in points
+NARROW_WIDTH = 3.4  # inches of a figure for a narrow screen, shown at 335 to 480 CSS pixels
+SMALL, BODY, TITLE = 8.6, 9.0, 9.8  # type sizes in points: the smallest is shown at 12 CSS pixels
 PIXELS_PER_INCH = 200
 
 # Fonts that have the letters that DejaVu Sans lacks, tried in this order where they are installed.
@@ -131,9 +133,10 @@ def svg_text(figure: Figure) -> str:
 def save_raster(figure: Figure, path: Path) -> None:
     """Write the figure to `path`, a .png or .pdf, on white.
 
-    A letter that no installed font has would show as an empty box: it is written as its code point instead.
+    Letters that the style's fonts lack are set in any installed font that has them. One that no font has would show
+    as an empty box: it is written as its code point instead, in labels, titles and ticks alike.
     """
-    _spell_out_missing_letters(figure)
+    _show_every_letter(figure)
     pdf = path.suffix == ".pdf"
     (FigureCanvasPdf if pdf else FigureCanvasAgg)(figure)
     metadata = {"CreationDate": None, "Creator": None, "Producer": None} if pdf else {"Software": None}
@@ -142,21 +145,38 @@ def save_raster(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=PIXELS_PER_INCH, facecolor="#ffffff", metadata=metadata)
 
 
-def _spell_out_missing_letters(figure: Figure) -> None:
-    for artist in figure.findobj(Text):
-        assert isinstance(artist, Text)
-        text = artist.get_text()
-        if not text.isascii() and (spelt := "".join(map(_visible, text))) != text:
-            artist.set_text(spelt)
+def _show_every_letter(figure: Figure) -> None:
+    texts = [artist for artist in figure.findobj(Text) if isinstance(artist, Text)]
+    # A tick's label is written anew by its axis' formatter whenever the figure is drawn.
+    axes = [axis for each in figure.axes for axis in (each.xaxis, each.yaxis)]
+    ticks = [each for axis in axes if isinstance(each := axis.get_major_formatter(), FixedFormatter)]
+    words = [*(text.get_text() for text in texts), *(label for each in ticks for label in each.seq)]
+    strange = sorted({letter for each in words for letter in each if not letter.isascii()})
+    names = {letter: _font_with(letter) for letter in strange}
+    spelt = {ord(letter): f"U+{ord(letter):04X}" for letter, name in names.items() if name is None}
+    more = sorted({name for name in names.values() if name is not None} - set(_fonts()))
+    if more:
+        for text in texts:
+            text.set_fontfamily([*_fonts(), *more])
+        for panel in figure.axes:
+            panel.tick_params(labelfontfamily=[*_fonts(), *more])
+    if spelt:
+        for text in texts:
+            text.set_text(text.get_text().translate(spelt))
+        for each in ticks:
+            each.seq = [label.translate(spelt) for label in each.seq]
 
 
 @lru_cache(maxsize=4096)
-def _visible(letter: str) -> str:
-    """Return the letter, or `U+732B` where no font of the style has it."""
-    if letter.isascii():
-        return letter
-    for name in _fonts():
-        font = font_manager.get_font(font_manager.findfont(name))
+def _font_with(letter: str) -> str | None:
+    """Return the font to write a letter in: one of the style's, else the first installed one that has it, else None."""
+    preferred = [font_manager.findfont(name) for name in _fonts()]
+    others = sorted({entry.fname for entry in font_manager.fontManager.ttflist} - set(preferred))
+    for path in (*preferred, *others):
+        try:
+            font = font_manager.get_font(path)
+        except (OSError, RuntimeError):  # a damaged font file of the machine
+            continue
         if font.get_char_index(ord(letter)):
-            return letter
-    return f"U+{ord(letter):04X}"
+            return str(font.family_name)
+    return None

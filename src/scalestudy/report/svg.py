@@ -23,11 +23,18 @@ ET.register_namespace("xlink", _XLINK)
 
 @dataclass(frozen=True)
 class Mark:
-    """One drawn number: the id of its group in the figure, what it says, and the runs that it comes from."""
+    """One drawn number: the id of its group in the figure, what it says, and the runs that it comes from.
+
+    `series` is the key of the line that it belongs to. `kind`: mark; part (says nothing itself, stands out with its
+    series); name (the series' name). `notes` are what the vertices of a line say, in order: then it is a track.
+    """
 
     id: str
     text: str
     runs: tuple[str, ...]
+    series: str = ""
+    kind: str = "mark"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,25 +82,25 @@ def describe(text: str) -> Description:
 def inline(text: str, prefix: str) -> str:
     """Return a figure's SVG as an element for a page: ids made unique by `prefix`, colours as CSS variables.
 
-    It is labelled by its own `title` and `desc`, whose ids are `<prefix>-title` and `<prefix>-desc`.
+    Its title becomes its label (as an element, browsers would show it wherever one points), its `desc` the description.
     """
     root = ET.fromstring(text)
     if (metadata := root.find(f"{{{_SVG}}}metadata")) is not None:
         root.remove(metadata)
-    for tag in ("title", "desc"):
-        element = root.find(f"{{{_SVG}}}{tag}")
-        assert element is not None
-        element.set("id", tag)
-    root.set("aria-labelledby", "title desc")
+    title, described = (root.find(f"{{{_SVG}}}{tag}") for tag in ("title", "desc"))
+    assert title is not None
+    assert described is not None
+    root.set("aria-label", title.text or "")
+    root.remove(title)
+    described.set("id", "desc")
+    root.set("aria-describedby", "desc")
     root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     for element in root.iter():
         for name, value in list(element.attrib.items()):
-            if name == "id":
+            if name == "id" or name == "aria-describedby":
                 element.set(name, f"{prefix}-{value}")
-            elif name == "aria-labelledby":
-                element.set(name, " ".join(f"{prefix}-{each}" for each in value.split()))
             elif name == f"{{{_XLINK}}}href":
                 del element.attrib[name]
                 element.set("href", f"#{prefix}-{value[1:]}" if value.startswith("#") else value)
@@ -155,8 +162,19 @@ def _mark(root: ET.Element, marks: dict[str, Mark]) -> None:
         if mark is None:
             continue
         del group.attrib["id"]
-        group.set("class", "mark")
-        group.set("data-runs", " ".join(mark.runs))
+        if mark.series:
+            group.set("data-series", mark.series)
+        if mark.kind == "part":
+            continue
+        group.set("class", "mark track" if mark.notes else mark.kind)
+        if mark.runs:
+            group.set("data-runs", " ".join(mark.runs))
+        if mark.notes:
+            group.set("data-notes", _FORBIDDEN.sub("\ufffd", "\n".join(mark.notes)))
+            continue
+        if mark.kind == "name":
+            group.set("data-label", _FORBIDDEN.sub("\ufffd", mark.text))
+            continue
         title = ET.Element(f"{{{_SVG}}}title")
         title.text = "\n".join((_FORBIDDEN.sub("\ufffd", mark.text), *few(mark.runs)))
         group.insert(0, title)

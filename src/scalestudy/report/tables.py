@@ -1,12 +1,77 @@
-"""Cells and tables made from findings. Every cell says its n and names its runs."""
+"""Tables from typed columns, and cells made from findings. Every cell says its n and names its runs."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Generic, TypeVar
 
-from scalestudy.report import wording
-from scalestudy.report.view import Cell, Column, Row, Table
+from scalestudy.report import view, wording
+from scalestudy.report.view import Cell, Row, Table
 
 Json = dict[str, Any]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """A column of a table: its head, and how an item becomes its cell.
+
+    A cell given as text is plain, one given as a number a count, None a dash. `numeric` aligns to the right, `group`
+    is a head above several columns, and an `optional` column without a value in any row is left out.
+    """
+
+    head: str
+    cell: Callable[[Item], Cell | str | int | None]
+    numeric: bool = False
+    group: str = ""
+    optional: bool = False
+
+    def of(self, item: Item) -> Cell:
+        """Return the item's cell."""
+        found = self.cell(item)
+        if isinstance(found, Cell):
+            return found
+        return number(found) if isinstance(found, int) else plain(found)
+
+
+def tabulated(
+    identity: str,
+    title: str,
+    columns: Sequence[Column[Item]],
+    items: Iterable[Item],
+    *,
+    row_heads: int = 1,
+    note: str = "",
+    sortable: bool = False,
+    folded: bool = False,
+) -> list[Table]:
+    """Return a table with a row per item, the first `row_heads` columns being row headers; nothing without items.
+
+    Its number follows from its place on the page (`layout.numbered`).
+    """
+    lines = [(item, [column.of(item) for column in columns]) for item in items]
+    empty = Cell(wording.MISSING)
+    kept = [
+        place
+        for place, column in enumerate(columns)
+        if not column.optional or any(cells[place] != empty for _, cells in lines)
+    ]
+    if not lines:
+        return []
+    heads = [view.Column(columns[place].head, columns[place].numeric, columns[place].group) for place in kept]
+    rows = [[cells[place] for place in kept] for _, cells in lines]
+    return [table(identity, 0, title, heads, rows, row_heads, note, sortable, folded)]
+
+
+def short_names(runs: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each run: the tail of its name, or the whole names where two tails are alike."""
+    tails = {run: run.rpartition("-")[2] for run in runs}
+    return tails if len(set(tails.values())) == len(tails) else {run: run for run in runs}
+
+
+def fraction(name: str, words: str = "") -> Cell:
+    """Return a cell with a fraction of the training set, which sorts by its value; `words` stand for its name."""
+    return Cell(words or wording.fraction(name), value=float(Fraction(name)))
 
 
 def plain(value: object, *, code: bool = False) -> Cell:
@@ -99,21 +164,21 @@ def difference_note(methods: Sequence[str], family: int) -> str:
     return words
 
 
-def heads(*columns: Column | str) -> list[Column]:
+def heads(*columns: view.Column | str) -> list[view.Column]:
     """Return the heads of columns; one given as text is not numeric."""
-    return [column if isinstance(column, Column) else Column(column) for column in columns]
+    return [column if isinstance(column, view.Column) else view.Column(column) for column in columns]
 
 
-def numeric(*names: str, group: str = "") -> list[Column]:
+def numeric(*names: str, group: str = "") -> list[view.Column]:
     """Return the heads of numeric columns, below a common head where `group` is given."""
-    return [Column(name, numeric=True, group=group) for name in names]
+    return [view.Column(name, numeric=True, group=group) for name in names]
 
 
 def table(
     identity: str,
     place: int,
     title: str,
-    columns: Iterable[Column],
+    columns: Iterable[view.Column],
     rows: Iterable[Sequence[Cell]],
     row_heads: int = 1,
     note: str = "",

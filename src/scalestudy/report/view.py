@@ -1,7 +1,8 @@
 """The one view model of a report: plain frozen data that both templates, HTML and Markdown, show.
 
-Everything is decided here and in `sections`: words, numbers as text, order, numbering. A template only lays out.
-A section is a title with blocks; a block is one of the classes below, told apart by its `kind`.
+Everything is decided before: words, numbers as text, order, numbering. A template only lays out.
+A report opens with one screen of answers; then come sections: a title, a lead sentence, blocks. A block is one of the
+classes below, told apart by its `kind`. `layout` puts sections together and numbers figures and tables.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 _SHORT = 12  # letters of a cell's second line that still fit beside its number
+_MOST_ROWS_TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Cell:
     """One cell: its text, a small second line, and where its number comes from.
 
     `measure` and `value` (unrounded, or None) say which number of the runs it is, so that it can be recomputed.
-    `tone`: "" | best | second | gone (no result) | good | bad.
+    `n` is the number of runs in words (`n = 3`); a table whose cells all have the same says it once.
+    `tone`: "" | best | second | gone (no result) | good | bad | untested (one run each: grey).
     """
 
     text: str
@@ -116,6 +119,7 @@ class Cell:
     tone: str = ""
     mark: str = ""
     code: bool = False
+    n: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,21 @@ class Table:
     folded: bool = False
 
     @property
+    def n(self) -> str:
+        """The number of runs where it is the same for every number of the table, in words; else nothing."""
+        found = {cell.n for row in self.rows for cell in row.cells if cell.n}
+        return found.pop() if len(found) == 1 else ""
+
+    def second_line(self, cell: Cell) -> str:
+        """Return what stands in small type with a cell: its own words, and n where it differs between cells."""
+        return "; ".join(filter(None, (cell.small, "" if self.n else cell.n)))
+
+    @property
+    def short(self) -> bool:
+        """Whether it is short enough to stay on one page of paper."""
+        return len(self.rows) <= _MOST_ROWS_TOGETHER
+
+    @property
     def groups(self) -> tuple[tuple[str, int], ...]:
         """The heads above the columns as (text, columns spanned); empty where there are none."""
         if not any(column.group for column in self.columns):
@@ -157,7 +176,7 @@ class Table:
     def tight(self) -> tuple[bool, ...]:
         """For each column, whether its second lines (`n = 1`) are short enough to stand beside the numbers."""
         columns = zip(*(row.cells for row in self.rows), strict=True) if self.rows else ()
-        return tuple(all(len(cell.small) <= _SHORT for cell in column) for column in columns)
+        return tuple(all(len(self.second_line(cell)) <= _SHORT for cell in column) for column in columns)
 
     @property
     def spans(self) -> tuple[tuple[Row, int], ...]:
@@ -178,7 +197,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its number, its words, and its files (paths relative to the report's folder)."""
+    """A figure with its number, its words, and its files (paths relative to the report's folder).
+
+    `title` is its finding. `narrow` is the same drawing for a narrow screen (SVG as `svg`; empty: there is none).
+    """
 
     kind: ClassVar[str] = "figure"
     id: str
@@ -193,11 +215,15 @@ class Figure:
     vector: str
     csv_inline: str
     runs: tuple[str, ...]
+    narrow: str = ""
 
 
 @dataclass(frozen=True)
 class RunDetails:
-    """One run of the list: the cells of its line, and what unfolds."""
+    """One run of the list: the cells of its line, and what unfolds.
+
+    `short` is a name that tells it from the study's other runs, `fields` what a reader may filter by.
+    """
 
     name: str
     state: str
@@ -207,6 +233,8 @@ class RunDetails:
     log: str
     command: str
     machine: str
+    short: str = ""
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -223,16 +251,46 @@ class RunList:
     note: str = ""
 
 
-Block = Paragraph | Statements | Heading | Note | Facts | Code | Table | Figure | RunList
+@dataclass(frozen=True)
+class Details:
+    """Blocks folded under a title: open on paper, complete in Markdown."""
+
+    kind: ClassVar[str] = "details"
+    id: str
+    title: str
+    blocks: tuple["Block", ...]
+
+
+Block = Paragraph | Statements | Heading | Note | Facts | Code | Table | Figure | RunList | Details
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report."""
+    """A section of the report. `could_add` says what it lacks and how to get it; that stands at the report's end."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
+    lead: Statement | None = None
+    could_add: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the first screen's questions with its answer: a sentence of at most 25 words."""
+
+    question: str
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first screen: one line of facts, the answers, a line on what they rest on, the main figure."""
+
+    facts: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    basis: Statement | None = None
+    figure: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -267,11 +325,14 @@ class Report:
     files: tuple[Link, ...]
     version: str
     targets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    opening: Opening | None = None
 
     def blocks(self) -> Iterator[Block]:
-        """Yield every block in order."""
+        """Yield every block in order, those inside details after them."""
+        if self.opening and self.opening.figure:
+            yield self.opening.figure
         for section in self.sections:
-            yield from section.blocks
+            yield from _flat(section.blocks)
 
     def evidence(self, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         """Return (id to link to, label), each once, for the figures and tables that this report has."""
@@ -279,3 +340,10 @@ class Report:
             f"table-{name}" for name in evidence.tables
         ]
         return tuple(dict.fromkeys(self.targets[name] for name in wanted if name in self.targets))
+
+
+def _flat(blocks: tuple[Block, ...]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if isinstance(block, Details):
+            yield from _flat(block.blocks)

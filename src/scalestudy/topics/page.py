@@ -38,6 +38,8 @@ class Page:
         if not path.is_file():
             return []
         drawing = path.read_text(encoding="utf-8")
+        narrow = self._folder / f"{name}.narrow.svg"
+        small = narrow.read_text(encoding="utf-8") if narrow.is_file() else ""
         said = svg.describe(drawing)
         if said.missing:
             return []
@@ -55,6 +57,7 @@ class Page:
                 vector=f"figures/{name}.svg",
                 csv_inline=data_link(self._folder / f"{name}.csv", "text/csv"),
                 runs=said.runs,
+                narrow=svg.inline(small, f"fig-{name}-narrow") if small else "",
             )
         ]
 

@@ -1,7 +1,12 @@
-"""What all figures share: their input, the sheet that a figure is drawn on, axes of images, labels that keep apart."""
+"""What all figures share: the frame and the sheet that one is drawn on, axes, labels that keep apart, marks.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+A figure is a `Picture`: it is drawn on a wide frame (a page, paper) and on a narrow one (a phone), where panels stand
+below each other. `series.SeriesFigure` is the one for lines through points; `Painted` holds any other.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
 
 import matplotlib
 import numpy as np
@@ -17,12 +22,53 @@ from scalestudy.report.style import BODY, SMALL
 from scalestudy.report.svg import Mark
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a figure is drawn for: its width in inches, and how many panels may stand side by side."""
+
+    name: str
+    width: float
+    most_columns: int
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is a phone's."""
+        return self.most_columns == 1
+
+
+WIDE = Frame("wide", style.WIDTH, 4)
+NARROW = Frame("narrow", style.NARROW_WIDTH, 1)
+
+
+class Picture(Protocol):
+    """A figure that can be drawn."""
+
+    def on(self, frame: Frame) -> "Sheet | None":
+        """Return the drawing on a frame; None where it has none of its own for a narrow one."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture by a function of the frame."""
+
+    paint: "Callable[[Frame], Sheet]"
+
+    def on(self, frame: Frame) -> "Sheet | None":
+        """Return the drawing."""
+        return self.paint(frame)
+
+
 @dataclass
 class Sheet:
-    """A figure in the making: the drawing, the words that go with it, its data, and its marks."""
+    """A figure in the making: the drawing, the words that go with it, its data, and its marks.
+
+    `title` says what the figure shows, as a finding where there is one. A `series` of the methods is the name of the
+    line that an artist belongs to: what belongs together stands out together.
+    """
 
     title: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    frame: Frame = WIDE
     figure: Figure = field(default_factory=Figure)
     alt: str = ""
     caption: str = ""
@@ -30,16 +76,64 @@ class Sheet:
     rows: list[tuple[object, ...]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
-    def mark(self, artist: Artist, label: str, runs: Iterable[str]) -> None:
+    _series: dict[str, str] = field(default_factory=dict)
+
+    def on(self, frame: Frame) -> "Sheet | None":
+        """Return itself for its own frame: a sheet is a picture that has no other."""
+        return self if frame == self.frame else None
+
+    def mark(self, artist: Artist, label: str, runs: Iterable[str], series: str = "") -> None:
         """Make `artist` traceable: it says `label` and names `runs` where a reader points at it."""
-        name = f"mark-{len(self.marks)}"
-        artist.set_gid(name)
-        self.marks.append(Mark(name, label, tuple(runs)))
+        self._add(artist, label, runs, series)
+
+    def track(self, line: Artist, notes: Sequence[str], runs: Iterable[str], series: str) -> None:
+        """Make each vertex of a line traceable: `notes` are what they say, in order."""
+        self._add(line, "", runs, series, notes=tuple(notes))
+
+    def part(self, artist: Artist, series: str) -> None:
+        """Let an artist that says nothing itself, such as a bar or a band, stand out with its series."""
+        self._add(artist, "", (), series, kind="part")
+
+    def name(self, artist: Artist, series: str) -> None:
+        """Make a text the name of its series: pointed at, it makes the series stand out."""
+        self._add(artist, series, (), series, kind="name")
+
+    def _add(
+        self,
+        artist: Artist,
+        label: str,
+        runs: Iterable[str],
+        series: str,
+        kind: str = "mark",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        gid = f"mark-{len(self.marks)}"
+        artist.set_gid(gid)
+        key = self._series.setdefault(series, f"s{len(self._series) + 1}") if series else ""
+        self.marks.append(Mark(gid, label, tuple(runs), key, kind, notes))
+
+    def record(self, records: Sequence[Any]) -> None:
+        """Make dataclasses of one kind the figure's data: a column per field, tuples as words with blanks."""
+        self.columns = tuple(each.name for each in fields(records[0])) if records else self.columns
+        for each in records:
+            values = [getattr(each, name) for name in self.columns]
+            self.rows.append(
+                tuple(" ".join(map(str, value)) if isinstance(value, tuple) else value for value in values)
+            )
 
     @property
     def runs(self) -> tuple[str, ...]:
         """The runs behind the figure, each once."""
         return tuple(dict.fromkeys(run for mark in self.marks for run in mark.runs))
+
+    def flow(self, count: int, height: float, *, most: int = 4, **room: float) -> list[Axes]:
+        """Make `count` panels of `height` inches in reading order, at most `most` side by side; room as `panels`."""
+        columns = max(1, min(count, most, self.frame.most_columns))
+        grid = self.panels((count + columns - 1) // columns, columns, height, **room)
+        flat = [axes for line in grid for axes in line]
+        for unused in flat[count:]:
+            unused.set_axis_off()
+        return flat[:count]
 
     def panels(
         self,
@@ -47,7 +141,7 @@ class Sheet:
         columns: int,
         height: float,
         *,
-        width: float = style.WIDTH,
+        width: float | None = None,
         left: float = 0.42,
         right: float = 1.25,
         top: float = 0.34,
@@ -56,6 +150,7 @@ class Sheet:
         down: float = 0.62,
     ) -> list[list[Axes]]:
         """Make a grid of panels of `height` inches and return its axes, row by row. All sizes are inches."""
+        width = min(width or self.frame.width, self.frame.width)
         total = top + bottom + rows * height + (rows - 1) * down
         each = (width - left - right - (columns - 1) * across) / columns
         self.figure.set_size_inches(width, total)
@@ -75,19 +170,19 @@ class Sheet:
         ]
 
 
-def empty(title: str, reason: str) -> Sheet:
+def empty(title: str, reason: str, frame: Frame = WIDE) -> Sheet:
     """Return the honest empty figure: its title's place holds the reason why there is nothing to see."""
-    sheet = Sheet(title, ("missing",))
+    sheet = Sheet(title, ("missing",), frame)
     sheet.missing = reason
     sheet.alt = f"{title}: nothing to show. {reason}"
     sheet.caption = reason
     sheet.rows.append((reason,))
-    sheet.figure.set_size_inches(style.WIDTH, 1.1)
+    sheet.figure.set_size_inches(frame.width, 1.6 if frame.narrow else 1.1)
     axes = sheet.figure.add_axes((0.004, 0.02, 0.992, 0.96))
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT, linestyle=(0, (2, 3)))
-    lines = wrap(reason, 560, BODY)
+    lines = wrap(reason, frame.width * 72 - 60, BODY)
     axes.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=MUTED, linespacing=1.5)
     return sheet
 
@@ -146,6 +241,7 @@ def percent_axis(
     low, high = min(finite), max(finite)
     if zero:
         low, high = min(low, 0), max(high, 0)
+        (axes.axhline if which == "y" else axes.axvline)(0, color=MUTED, linewidth=0.8, zorder=1)
     pad = max((high - low) * 0.08, 1.0)
     low, high = low - pad, high + pad
     if whole:
@@ -215,16 +311,22 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 @dataclass(frozen=True)
 class LineLabel:
-    """A label at the right end of a line: where the line ends (data units), the words, the colour."""
+    """A label at the right end of a line: where the line ends (data units), the words, the colour.
+
+    `series` is the name of the line, where the label is to make it stand out.
+    """
 
     x: float
     y: float
     words: str
     colour: str
     bold: bool = False
+    series: str = ""
 
 
-def line_labels(axes: Axes, labels: Sequence[LineLabel], size: float = SMALL) -> None:
+def line_labels(
+    axes: Axes, labels: Sequence[LineLabel], size: float = SMALL, sheet: Sheet | None = None
+) -> None:
     """Write each line's label beside its end, moved up or down just so far that no two overlap.
 
     A thin line leads from the end of the line to a label that had to move. Limits and scales must be set before.
@@ -235,7 +337,7 @@ def line_labels(axes: Axes, labels: Sequence[LineLabel], size: float = SMALL) ->
     scale = 72 / axes.figure.dpi
     ends = [axes.transData.transform((label.x, label.y)) for label in labels]
     wanted = [float(end[1]) * scale for end in ends]
-    gap = size * 1.32
+    gap = size * (1.2 * max(label.words.count("\n") + 1 for label in labels) + 0.12)
     places = spread(wanted, gap, box.y0 * scale, box.y1 * scale)
     right = box.x1 * scale
     inches = axes.figure.dpi_scale_trans  # not pixels: a PNG has more of them than the SVG
@@ -253,18 +355,21 @@ def line_labels(axes: Axes, labels: Sequence[LineLabel], size: float = SMALL) ->
                 clip_on=False,
                 zorder=1,
             )
-        axes.text(
+        written = axes.text(
             x / 72,
             place / 72,
             label.words,
             transform=inches,
             ha="left",
-            va="center_baseline",
+            va="center",
             color=label.colour,
             fontsize=size,
             fontweight="bold" if label.bold else "normal",
+            linespacing=1.15,
             clip_on=False,
         )
+        if sheet is not None and label.series:
+            sheet.name(written, label.series)
 
 
 def draw_points(

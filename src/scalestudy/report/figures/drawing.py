@@ -1,11 +1,12 @@
 """How a figure is drawn, and how a drawing becomes files.
 
-A figure is `results/<study>/figures/NAME.svg` (with title, finding, caption and runs inside), `NAME.png` and
-`NAME.csv` (the plotted numbers).
+A figure is `results/<study>/figures/NAME.svg` (with title, finding, caption and runs inside), `NAME.narrow.svg` (the
+same for a narrow screen), `NAME.png` and `NAME.csv` (the plotted numbers).
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -13,11 +14,19 @@ from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
 from scalestudy.report import style, svg
 from scalestudy.report.figures import FIGURES
-from scalestudy.report.figures.base import Sheet, empty
+from scalestudy.report.figures.base import NARROW, WIDE, Picture, Sheet, empty
 from scalestudy.report.inputs import Inputs, MissingDataError
 
 
-def draw(name: str, inputs: Inputs) -> Sheet:
+@dataclass(frozen=True)
+class Drawing:
+    """A figure drawn: for a page and paper, and for a narrow screen where it has a drawing of its own for that."""
+
+    wide: Sheet
+    narrow: Sheet | None
+
+
+def draw(name: str, inputs: Inputs) -> Drawing:
     """Return the drawing of the figure `name`; an empty one with the reason where its data are missing.
 
     Raises UserError for an unknown name.
@@ -25,33 +34,51 @@ def draw(name: str, inputs: Inputs) -> Sheet:
     if name not in FIGURES:
         raise UserError(f"no figure {name!r}; figures: {', '.join(FIGURES)}")
     kind = FIGURES[name]
+    module = import_module(f"scalestudy.report.figures.{kind.module}")
+    return drawn(lambda: getattr(module, name)(inputs), kind.title)
+
+
+def drawn(picture: Callable[[], Picture], title: str) -> Drawing:
+    """Return a picture's drawing; an empty one of that title, with the reason, where its data are missing."""
     style.apply()
     try:
-        sheet: Sheet = getattr(import_module(f"scalestudy.report.figures.{kind.module}"), name)(inputs)
+        found = picture()
+        wide = found.on(WIDE)
+        assert wide is not None
+        return Drawing(wide, found.on(NARROW))
     except MissingDataError as missing:
-        return empty(kind.title, str(missing))
-    return sheet
+        return Drawing(empty(title, str(missing)), empty(title, str(missing), NARROW))
 
 
-def save(sheet: Sheet, name: str, folder: Path, formats: Iterable[str] = ("svg", "png", "csv")) -> list[Path]:
-    """Write the drawing as `folder/NAME.<format>` for each of svg, png, pdf, csv; return the paths."""
+def save(
+    drawing: Drawing, name: str, folder: Path, formats: Iterable[str] = ("svg", "png", "csv")
+) -> list[Path]:
+    """Write the drawing as `folder/NAME.<format>` for each of svg, png, pdf, csv; return the paths.
+
+    With the SVG comes `NAME.narrow.svg`, where there is a narrow drawing.
+    """
     paths = []
     # SVG first: a raster may spell out letters that no font on this machine has.
     for kind in sorted(formats, key=lambda each: each != "svg"):
         path = folder / f"{name}.{kind}"
         if kind == "svg":
-            description = svg.Description(
-                name, sheet.title, sheet.alt, sheet.caption, sheet.runs, sheet.missing
-            )
-            write_text(path, svg.finish(style.svg_text(sheet.figure), description, sheet.marks))
+            write_text(path, _svg(drawing.wide, name))
+            if drawing.narrow is not None:
+                paths.append(folder / f"{name}.narrow.svg")
+                write_text(paths[-1], _svg(drawing.narrow, name))
         elif kind == "csv":
             with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(sheet.columns)
-                writer.writerows(sheet.rows)
+                writer.writerow(drawing.wide.columns)
+                writer.writerows(drawing.wide.rows)
         elif kind in ("png", "pdf"):
-            style.save_raster(sheet.figure, path)
+            style.save_raster(drawing.wide.figure, path)
         else:
             raise UserError(f"no figure format {kind!r}; formats: svg, png, pdf, csv")
         paths.append(path)
     return paths
+
+
+def _svg(sheet: Sheet, name: str) -> str:
+    said = svg.Description(name, sheet.title, sheet.alt, sheet.caption, sheet.runs, sheet.missing)
+    return svg.finish(style.svg_text(sheet.figure), said, sheet.marks)

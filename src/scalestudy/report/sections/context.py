@@ -63,6 +63,8 @@ class Context:
         if name not in self._names or not path.is_file():
             return []
         drawing = path.read_text(encoding="utf-8")
+        narrow = self._figures / f"{name}.narrow.svg"
+        small = narrow.read_text(encoding="utf-8") if narrow.is_file() else ""
         said = svg.describe(drawing)
         if said.missing:
             return self._missing(said.missing)
@@ -80,6 +82,7 @@ class Context:
                 vector=f"figures/{name}.svg",
                 csv_inline=data_link(self._figures / f"{name}.csv", "text/csv"),
                 runs=said.runs,
+                narrow=svg.inline(small, f"fig-{name}-narrow") if small else "",
             )
         ]
 

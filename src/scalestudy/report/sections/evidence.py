@@ -6,7 +6,7 @@ from typing import Any
 from scalestudy.report import wording
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.sections.context import Context, fraction_words, said
-from scalestudy.report.tables import heads, number, numeric, plain, quantity, stat
+from scalestudy.report.tables import heads, number, numeric, plain, quantity, short_names, stat
 from scalestudy.report.view import (
     Block,
     Cell,
@@ -209,12 +209,14 @@ def run_list(context: Context) -> RunList:
     ]
     shown = [*varied, *several_seeds]
     planned = {each["run"]: each for each in context.study["runs"]}
-    names = ("Test accuracy, %", "Training accuracy, %", "Training time", "Images", "Steps")
+    short = short_names([row["run"] for row in context.inputs.results])
+    all_complete = all(row["state"] == "complete" for row in context.inputs.results)
+    names = ("Test, %", "Training, %", "Time", "Images", "Steps")
     columns = heads(
         Column("Run", code=True),
-        "State",
+        *([] if all_complete else ["State"]),
         "Model",
-        "Initial weights",
+        "Weights",
         "Fraction",
         *(wording.sentence(context.setting(name)).rstrip(".") for name in shown),
         *numeric(*names),
@@ -225,7 +227,11 @@ def run_list(context: Context) -> RunList:
         complete = state == "complete"
         cells = [
             Cell(run, code=True, runs=(run,)),
-            Cell(state, row.get("reason") or "", (run,), tone="" if complete else "gone"),
+            *(
+                []
+                if all_complete
+                else [Cell(state, row.get("reason") or "", (run,), tone="" if complete else "gone")]
+            ),
             Cell(context.model(row["model"])),
             Cell(context.init(row["init"])),
             Cell(fraction_words(row["fraction"]), value=_float(row.get("fraction_value"))),
@@ -274,6 +280,11 @@ def run_list(context: Context) -> RunList:
                 row.get("log") or plan.get("log") or "",
                 command(context.inputs, plan),
                 machine,
+                short=short[run],
+                fields=(
+                    *(run, state, context.model(row["model"]), context.init(row["init"]), row["fraction"]),
+                    *(f"{context.setting(name)} {row.get(name)}" for name in shown),
+                ),
             )
         )
     note = "Unfold a run for all its settings, its log, its machine, and the command that repeats exactly this run."
