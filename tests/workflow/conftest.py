@@ -22,7 +22,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     environment = {
         **os.environ,
         "PYTHONPATH": str(root / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(
+            root.parent / "bytecode"
+        ),  # compiled once, and outside: the tests list the files
     }
     environment.pop("SNAKEMAKE_PROFILE", None)
     return Project(root, environment)

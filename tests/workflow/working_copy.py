@@ -19,7 +19,7 @@ class Project:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 300
+        self, *command: str, check: bool = True, timeout: float = 900
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", *command],
