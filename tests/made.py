@@ -31,6 +31,7 @@ def made_study(
     missing: Callable[[Settings], bool] = lambda settings: False,
     gap: Callable[[Settings], float] = lambda settings: 0.1,
     curve: Callable[[Settings, float], Sequence[float]] | None = None,
+    validation: Callable[[Settings], float] | None = None,
     train_images: int = 50_000,
     test_images: int = 10_000,
     weights: Mapping[str, Any] = WEIGHTS,
@@ -41,6 +42,7 @@ def made_study(
     base). `seeds` may depend on a cell's settings; a run for which `missing` says so has no result. `curve`
     gives the test accuracy of each epoch from the settings and the last one; five epochs that climb in even
     steps from a tenth if left out. Training accuracy lies `gap` above test accuracy.
+    `validation` gives the accuracy on held-out images, which no run has if left out.
     """
     runs, curves = [], {}
     for recipe, model, init, fraction in itertools.product(recipes, models, inits, fractions):
@@ -57,9 +59,10 @@ def made_study(
             tests = list(curve(settings, last)) if curve else list(np.linspace(0.1, last, 5))
             steps = -(-images // settings["batch_size"]) * len(tests)
             curves[name] = _curve(tests, gap(settings), steps)
-            runs.append(
-                _run(name, settings, _values(settings, last, gap(settings), images, steps, test_images))
-            )
+            values = _values(settings, last, gap(settings), images, steps, test_images)
+            if validation is not None:
+                values["validation_accuracy"] = validation(settings)
+            runs.append(_run(name, settings, values))
     return Study(
         Collected(
             folder=Path("/nowhere/results/made"),

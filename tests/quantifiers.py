@@ -23,6 +23,7 @@ NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
     r"no (trend|change) beyond the run-to-run spread",
+    r"no dropout",
 )
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scalestudy.topics import weights
+from scalestudy.topics import recipes, weights
 from scalestudy.topics.base import FigureCard, Planned, Topic
 
-TOPICS: tuple[Topic, ...] = (weights.TOPIC,)
+TOPICS: tuple[Topic, ...] = (weights.TOPIC, recipes.TOPIC)
 
 
 def figure_cards() -> dict[str, tuple[Topic, FigureCard]]:

@@ -12,6 +12,7 @@ from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
 from scalestudy.topics import TOPICS
+from scalestudy.topics.recipes.find import Recipes
 from scalestudy.topics.weights.find import Weights
 
 VERSION: Literal[2] = 2
@@ -27,6 +28,7 @@ class Findings(Record):
     description: str
     grid: Grid
     weights: Weights
+    recipes: Recipes
 
 
 def find_all(study: Study) -> Findings:

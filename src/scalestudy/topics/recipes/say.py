@@ -1,0 +1,166 @@
+"""The sentences about recipes and the best result, each chosen by a reading."""
+
+from scalestudy.findings.model import Balance, Cell, Claim, Difference, Evidence, Scalar, Verdict
+from scalestudy.report import wording
+from scalestudy.report.names import MEASURES, Names, plain, share_of_data
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.recipes.find import Best, Caveat, Change, Edge, End, Images, Missing, Recipe
+from scalestudy.topics.words import signed_sizes, sizes, tally, throughout
+
+MISSING = {Missing.NO_RESULT: "No run is complete yet; run the study first."}
+MOST_NAMED = 2  # settings of a recipe that a sentence names
+MOST_WORDS_NAMED = 8
+MOST_POINTS = 5
+CAVEATS = {
+    Caveat.BATCH_SIZE: "The batch sizes share one learning rate, and at equal epochs a smaller batch takes more steps: "
+    "not the batch size alone differs (Shallue et al. 2019).",
+    Caveat.OPTIMIZER: "The optimizers were tried at a single learning rate: a search could change their order "
+    "(Choi et al. 2019).",
+    Caveat.TOGETHER: "Where several settings change together, their effects cannot be told apart.",
+}
+
+
+def say(findings: Findings) -> Said:
+    """Return the sentences; none without a result."""
+    found, names = findings.recipes, Names(findings.grid.titles)
+    if found.missing is not None or found.best is None:
+        return Said()
+    recipes = [recipe(findings, names, each) for each in found.recipes if each.balance is not None]
+    first = [*selection(findings, found.best), *runner_up(findings, names, found.best)]
+    warnings = [*edges(findings, names), *(caveat(each) for each in found.caveats)]
+    room = MOST_POINTS - len(first)
+    kept = recipes if len(recipes) + len(warnings) <= room else recipes[: max(room - len(warnings), 0)]
+    points = [*first, *kept, *warnings]
+    return Said(
+        lead=(best(findings, names, found.best),),
+        points=tuple(points[:MOST_POINTS]),
+        details=(*recipes[len(kept) :], *points[MOST_POINTS:]),
+    )
+
+
+def best(findings: Findings, names: Names, found: Best) -> Sentence:
+    """The best result, for the first screen."""
+    cell = findings.grid.cells[found.cell]
+    text = f"the best {MEASURES[cell.primary]} is {wording.percent(cell.value)}: {setting(findings, names, cell)}"
+    return Sentence(wording.sentence(text), Evidence(cells=(cell.id,)), ("recipes",), ("best",))
+
+
+def setting(findings: Findings, names: Names, cell: Cell) -> str:
+    """Return what tells a cell from others, with the recipe only named where it is short."""
+    where = f"{names.series(cell.model, cell.init)}, {share_of_data(cell.fraction)}"
+    group = findings.grid.group(cell.group)
+    if not group.differs:
+        return where
+    return f"{where}, {named(names, {key: group.settings[key] for key in group.differs})}"
+
+
+def named(names: Names, settings: dict[str, Scalar]) -> str:
+    """Return settings as a phrase: `SGD and batch size 32`, or how many they are where that is long."""
+    words = wording.listing([names.value(key, value) for key, value in settings.items()])
+    if len(settings) <= MOST_NAMED and len(words.split()) <= MOST_WORDS_NAMED:
+        return words
+    return f"a recipe with {wording.number_word(len(settings))} other settings"
+
+
+def selection(findings: Findings, found: Best) -> list[Sentence]:
+    """On which images the best was selected."""
+    rule = findings.recipes.selection
+    if rule is None or found.compared < 2:
+        return []
+    count = wording.counted(found.compared, "setting")
+    if rule.images is Images.VALIDATION:
+        text = f"It was selected among {count} on held-out training images; the test set was read after that"
+    else:
+        as_reported = ", as the assignment did" if rule.as_reported else ""
+        text = f"It was selected among {count} on the test set itself{as_reported}: its accuracy is slightly optimistic"
+    return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("best",))]
+
+
+def runner_up(findings: Findings, names: Names, found: Best) -> list[Sentence]:
+    """How far the best is ahead of the next setting: a tie, a verdict, or one run each."""
+    if found.runner_up is None:
+        return []
+    grid = findings.grid
+    difference = grid.difference(found.runner_up, found.cell)
+    if difference is None:
+        return []
+    evidence = Evidence(differences=(grid.key(found.runner_up, found.cell),))
+    if found.tied:
+        tied = wording.counted(len(found.tied), "other setting")
+        return [Sentence(f"It ties with {tied}.", Evidence(cells=(found.cell, *found.tied)), (), ("best",))]
+    other = setting(findings, names, grid.cells[found.runner_up])
+    text = {
+        Verdict.HIGHER: f"It beats the next, {other}, by {wording.points(difference.value)}",
+        Verdict.LOWER: f"On the test set it stays {wording.points(difference.value)} below the next, {other}",
+        Verdict.NOT_DISTINGUISHABLE: f"It is not distinguishable from the next, {other}",
+    }.get(difference.verdict, f"Its lead over the next, {other}, rests on too few runs to be decided")
+    return [Sentence(wording.sentence(text), evidence, (), ("best",))]
+
+
+def recipe(findings: Findings, names: Names, found: Recipe) -> Sentence:
+    """What a recipe changes over all points at which it was tried."""
+    assert found.balance is not None
+    compared = findings.grid.of(found.balance.evidence.differences)
+    text = f"{change(findings, names, found)} against {against(findings, names, found)}: "
+    text += _changes(compared, found.balance, len(found.pairs))
+    return Sentence(wording.sentence(text), found.balance.evidence, ("recipes",), ("recipes",))
+
+
+def _changes(compared: list[Difference], balance: Claim[Balance], planned: int) -> str:
+    values = [each.value for each in compared]
+    nouns = ("pair" if len(compared) == 1 else "pairs") + (" with results" if len(compared) < planned else "")
+    match balance.reading:
+        case Balance.HIGHER | Balance.LOWER:
+            return f"{balance.reading} {throughout(len(compared), nouns)}, by {sizes(values)}"
+        case Balance.UNTESTED:
+            return f"{signed_sizes(values)}, undecided {throughout(len(compared), nouns)}"
+        case _:
+            return tally(compared, nouns)
+
+
+def change(findings: Findings, names: Names, found: Recipe) -> str:
+    """Return what a recipe does in a few words: `adding label smoothing 0.1`, `without dropout`, `batch size 32`."""
+    group = findings.grid.group(found.group)
+    settings: dict[str, Scalar] = {key: group.settings[key] for key in found.changed}
+    if found.change is Change.SEVERAL:
+        return named(names, settings)
+    (key,) = found.changed
+    value = group.settings[key]
+    if found.change is Change.LEFT_OUT:
+        return f"without {names.setting(key)}"
+    words = names.setting(key) if value is True else names.value(key, value)
+    return f"adding {words}" if found.change is Change.ADDED else words
+
+
+def against(findings: Findings, names: Names, found: Recipe) -> str:
+    """Return the recipe that another is compared with, in words."""
+    group = findings.grid.group(found.against)
+    if not group.differs:
+        return "the base recipe"
+    return named(names, {key: group.settings[key] for key in group.differs})
+
+
+def edges(findings: Findings, names: Names) -> list[Sentence]:
+    """Which best values lie at an end of three or more that were tried; of two, either would."""
+    found = [each for each in findings.recipes.edges if len(each.tried) > 2]
+    return [_edge(names, each) for each in found]
+
+
+def _edge(names: Names, found: Edge) -> Sentence:
+    beyond = "lower" if found.end is End.LOWEST else "higher"
+    text = (
+        f"the {found.end} {names.setting(found.setting)} of {wording.number_word(len(found.tried))} tried, "
+        f"{_number(found.value)}, is best at {wording.number_word(len(found.cells))} of "
+        f"{wording.counted(found.points, 'point')}: {beyond} ones may do better still"
+    )
+    return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("recipes",), ("recipes",))
+
+
+def _number(value: float) -> str:
+    return plain(int(value) if value.is_integer() else value)
+
+
+def caveat(claim: Claim[Caveat]) -> Sentence:
+    """What must be known before a difference is credited to one setting."""
+    return Sentence(CAVEATS[claim.reading], claim.evidence, (), ("recipes",))

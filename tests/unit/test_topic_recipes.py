@@ -1,0 +1,261 @@
+"""The topic of recipes: parts added and left out, the best result, its selection, ends of ranges, figures, tables."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made import Settings, made_findings, made_study
+from synthetic import collected
+
+from scalestudy.findings.model import Balance, Verdict
+from scalestudy.report import view, wording
+from scalestudy.topics.findings import Findings, find_all, write_findings
+from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.page import Page
+from scalestudy.topics.recipes.find import Caveat, Change, End, Images, Missing
+from scalestudy.topics.recipes.say import say
+from scalestudy.topics.recipes.show import show
+
+
+def found(effect: Any, *, spread: float = 0.002, **options: Any) -> Findings:
+    """Return the findings of a study where a recipe adds effect(settings) to what its point reaches."""
+    rng = np.random.default_rng(0)
+
+    def result(settings: Settings) -> float:
+        base = 0.4 + 0.1 * ["1/16", "1/2", "1"].index(settings["fraction"])
+        return base + effect(settings) + spread * float(rng.standard_normal())
+
+    return made_findings(result, **{"inits": ("none",), **options})
+
+
+def smoothing(effect: float, **options: Any) -> Findings:
+    return found(
+        lambda s: effect if s["label_smoothing"] else 0.0, recipes=({}, {"label_smoothing": 0.1}), **options
+    )
+
+
+def texts(findings: Findings) -> list[str]:
+    own = say(findings)
+    return [each.text for each in (*own.points, *own.details)]
+
+
+CASES = {
+    Balance.HIGHER: (
+        0.05,
+        "Adding label smoothing 0.1 against the base recipe: higher in all six pairs, by ",
+    ),
+    Balance.LOWER: (-0.05, "Adding label smoothing 0.1 against the base recipe: lower in all six pairs, by "),
+    Balance.LEVEL: (
+        0.0,
+        "Adding label smoothing 0.1 against the base recipe: not distinguishable in all six pairs.",
+    ),
+}
+
+
+@pytest.mark.parametrize("expected", CASES)
+def test_what_a_part_adds_is_read_from_every_point_at_which_it_was_tried(expected: Balance) -> None:
+    effect, words = CASES[expected]
+    findings = smoothing(effect)
+    (own,) = findings.recipes.recipes
+    assert (own.change, own.changed) == (Change.ADDED, ("label_smoothing",))
+    assert own.balance is not None
+    assert own.balance.reading is expected
+    assert any(text.startswith(words) for text in texts(findings))
+
+
+def test_one_run_each_decides_nothing_about_a_recipe() -> None:
+    findings = smoothing(0.05, seeds=(0,))
+    (own,) = findings.recipes.recipes
+    assert own.balance is not None
+    assert own.balance.reading is Balance.UNTESTED
+    assert any("points, undecided in all six pairs." in text for text in texts(findings))
+    assert any("rests on too few runs to be decided" in text for text in texts(findings))
+
+
+def test_a_part_left_out_of_the_base_recipe_is_told_from_one_added_and_from_another_value() -> None:
+    full = {"dropout": 0.2, "label_smoothing": 0.1}
+    findings = found(
+        lambda s: -0.05 if not s["dropout"] else 0.0,
+        recipes=(full, {**full, "dropout": 0.0}, {**full, "batch_size": 256}),
+        fractions=("1",),
+    )
+    kinds = {each.changed: each.change for each in findings.recipes.recipes}
+    assert kinds == {("dropout",): Change.LEFT_OUT, ("batch_size",): Change.OTHER_VALUE}
+    assert any(
+        text.startswith("Without dropout against the base recipe: lower in both") for text in texts(findings)
+    )
+    assert any(text.startswith("Batch size 256 against the base recipe: not") for text in texts(findings))
+
+
+def test_parts_added_one_after_another_are_each_held_against_the_recipe_before() -> None:
+    steps: list[Settings] = [{}]
+    for part in ({"dropout": 0.2}, {"label_smoothing": 0.1}, {"augmentation": "crop_flip"}):
+        steps.append({**steps[-1], **part})
+    findings = found(lambda s: 0.0, recipes=steps, fractions=("1",))
+    recipes = findings.recipes.recipes
+    assert [each.against for each in recipes] == ["g0", "g1", "g2"]
+    assert {each.change for each in recipes} == {Change.ADDED}
+    assert any(
+        text.startswith("Adding label smoothing 0.1 against dropout 0.2: ") for text in texts(findings)
+    )
+
+
+def test_the_best_setting_is_the_highest_and_says_how_far_it_leads() -> None:
+    findings = smoothing(0.05, models=("resnet18",))
+    own = findings.recipes.best
+    assert own is not None
+    cell = findings.grid.cells[own.cell]
+    assert (cell.fraction, cell.settings["label_smoothing"]) == ("1", 0.1)
+    assert own.compared == 6
+    (lead,) = say(findings).lead
+    assert lead.text == (
+        f"The best test accuracy is {wording.percent(cell.value)}: ResNet-18 from scratch, all data, label smoothing "
+        "0.1."
+    )
+    difference = findings.grid.difference(str(own.runner_up), own.cell)
+    assert difference is not None
+    assert difference.verdict is Verdict.HIGHER
+    assert any(
+        text.startswith("It beats the next, ResNet-18 from scratch, all data, by ")
+        for text in texts(findings)
+    )
+    level = smoothing(0.0, models=("resnet18",))
+    assert any(text.startswith("It is not distinguishable from the next, ") for text in texts(level))
+
+
+def test_equal_results_are_a_tie() -> None:
+    findings = made_findings(lambda s: 0.5, models=("resnet18",), inits=("none",), fractions=("1/2", "1"))
+    own = findings.recipes.best
+    assert own is not None
+    assert len(own.tied) == 1
+    assert "It ties with 1 other setting." in texts(findings)
+    assert not any("beats" in text or "lead over" in text for text in texts(findings))
+
+
+def test_without_held_out_images_the_best_was_selected_on_the_test_set_and_the_report_says_so() -> None:
+    findings = smoothing(0.05)
+    assert findings.recipes.selection is not None
+    assert findings.recipes.selection.images is Images.TEST
+    text = "It was selected among 12 settings on the test set itself: its accuracy is slightly optimistic."
+    assert text in texts(findings)
+
+
+def test_an_assignments_numbers_beside_the_study_say_that_it_selected_as_the_assignment_did() -> None:
+    study = made_study(lambda s: 0.5, models=("resnet18",), fractions=("1/2", "1"))
+    study.collected.study["references"] = [{"title": "The assignment's report", "rows": []}]  # type: ignore[index]
+    assert any("on the test set itself, as the assignment did: " in text for text in texts(find_all(study)))
+
+
+def test_with_held_out_images_they_select_and_the_test_set_does_not() -> None:
+    """The better recipe on the held-out images is worse on the test images: it is the selected one all the same."""
+
+    def held_out(settings: Settings) -> float:
+        return 0.9 if settings["label_smoothing"] else 0.5
+
+    findings = smoothing(-0.05, models=("resnet18",), fractions=("1",), validation=held_out)
+    own = findings.recipes
+    assert own.selection is not None
+    assert own.selection.images is Images.VALIDATION
+    assert own.best is not None
+    assert findings.grid.cells[own.best.cell].settings["label_smoothing"] == 0.1
+    assert any(
+        "on held-out training images; the test set was read after that." in text for text in texts(findings)
+    )
+    assert any(text.startswith("On the test set it stays ") for text in texts(findings))
+
+
+BATCHES: tuple[Settings, ...] = ({}, {"batch_size": 64}, {"batch_size": 128})
+
+
+def test_a_best_value_at_an_end_of_three_tried_is_warned_of_and_one_inside_is_not() -> None:
+    at_end = found(
+        lambda s: s["batch_size"] / 1000, recipes=BATCHES, fractions=("1/2", "1"), models=("resnet18",)
+    )
+    (edge,) = at_end.recipes.edges
+    assert (edge.setting, edge.value, edge.end, edge.points, len(edge.cells)) == (
+        "batch_size",
+        128,
+        End.HIGHEST,
+        2,
+        2,
+    )
+    assert (
+        "The highest batch size of three tried, 128, is best at two of 2 points: higher ones may do better still."
+        in texts(at_end)
+    )
+    inside = found(lambda s: 0.1 * (s["batch_size"] == 64), recipes=BATCHES, models=("resnet18",))
+    assert not inside.recipes.edges
+
+
+def test_of_two_values_either_is_at_an_end_so_there_is_no_warning() -> None:
+    findings = found(lambda s: s["batch_size"] / 1000, recipes=BATCHES[:2])
+    assert [edge.tried for edge in findings.recipes.edges] == [(32.0, 64.0)]
+    assert not any("may do better still" in text for text in texts(findings))
+
+
+def test_batch_sizes_at_one_learning_rate_and_optimizers_without_a_search_come_with_a_caveat() -> None:
+    findings = found(lambda s: 0.0, recipes=({}, {"batch_size": 64}, {"optimizer": "sgd"}))
+    assert {each.reading for each in findings.recipes.caveats} == {Caveat.BATCH_SIZE, Caveat.OPTIMIZER}
+    searched = found(lambda s: 0.0, recipes=({}, {"optimizer": "sgd"}, {"optimizer": "sgd", "lr": 0.1}))
+    assert not searched.recipes.caveats
+    together = found(lambda s: 0.0, recipes=({}, {"lr": 1e-4, "dropout": 0.2}))
+    assert [each.reading for each in together.recipes.caveats] == [Caveat.TOGETHER]
+
+
+def test_a_section_has_at_most_five_points_and_folds_the_rest() -> None:
+    recipes = ({}, *({"batch_size": size} for size in (64, 128, 256, 512, 1024, 2048)))
+    own = say(found(lambda s: 0.0, recipes=recipes))
+    assert len(own.points) == 5
+    assert sum("against the base recipe" in each.text for each in (*own.points, *own.details)) == 6
+
+
+def test_a_study_without_a_result_says_nothing_about_recipes() -> None:
+    findings = found(lambda s: 0.0, missing=lambda s: True)
+    assert findings.recipes.missing is Missing.NO_RESULT
+    assert say(findings).everything == ()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two seeds with three batch sizes and one run that failed."""
+    study = collected(
+        tmp_path_factory.mktemp("study"),
+        models=("resnet18",),
+        seeds=(0, 1),
+        extra={"batch sizes": {"batch_size": [32, 64, 128]}},
+        broken={"resnet18_none_f1of2_adam_lr0.001_b64_s0": "failed"},
+    )
+    write_findings(study)
+    return study
+
+
+def test_the_numbers_of_the_section_are_those_of_the_runs_that_they_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    section = show(Page(Inputs(folder), tmp_path))
+    assert section is not None
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}
+    tables = {block.id: block for block in section.blocks if isinstance(block, view.Table)}
+    assert set(tables) == {"table-recipes", "table-best"}
+    assert len(tables["table-recipes"].rows) == 2 * 6
+    seen = set()
+    for cell in (
+        cell for table in tables.values() for row in table.rows for cell in row.cells if cell.measure
+    ):
+        seen.add(cell.measure)
+        sides: dict[str, list[float]] = {}
+        for run in cell.runs:
+            measure = "test_accuracy" if cell.measure == "difference" else cell.measure
+            sides.setdefault(rows[run]["batch_size"], []).append(float(rows[run][measure]))
+        means = [float(np.mean(values)) for values in sides.values()]
+        assert cell.value == pytest.approx(means[1] - means[0] if cell.measure == "difference" else means[0])
+    assert seen == {"test_accuracy", "train_eval_accuracy", "difference", "train_seconds", "optimizer_steps"}
+
+
+def test_a_single_setting_has_no_section_on_recipes(tmp_path: Path) -> None:
+    study = collected(tmp_path, models=("resnet18",), inits=("none",), fractions=("1",))
+    write_findings(study)
+    assert show(Page(Inputs(study), tmp_path)) is None
