@@ -46,15 +46,6 @@ def test_the_checked_in_json_schema_is_the_one_that_the_models_generate() -> Non
     )
 
 
-def test_every_key_is_documented_in_the_configs_readme() -> None:
-    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
-    schema = json.loads(json_schema())
-    keys = set(schema["properties"]) | set(RunSettings.model_fields)
-    for definition in schema["$defs"].values():
-        keys |= set(definition.get("properties", {}))
-    assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
-
-
 def test_one_spelling_of_a_value_is_one_run_whatever_the_file_says(tmp_path: Path) -> None:
     spec = write(tmp_path, "dataset: digits\nrecipe: {lr: [0.0001, 1e-4, 1e-5], fraction: [1, 1.0, 0.10]}\n")
     runs = plan_runs(load_study(spec))

@@ -280,10 +280,19 @@ def schema(
         Path | None, typer.Option(help="Where to write it; standard output if left out.")
     ] = None,
     findings: Annotated[bool, typer.Option("--findings", help="That of findings.json instead.")] = False,
+    readme: Annotated[
+        Path | None, typer.Option(help="Bring the tables of keys in this README up to date.")
+    ] = None,
 ) -> None:
     """Print the JSON schema of a study file, for editors; or that of findings.json, for who reads it."""
     from scalestudy.files import write_text
 
+    if readme is not None:
+        from scalestudy.study.keys import readme_with_tables
+
+        write_text(readme, readme_with_tables(readme.read_text(encoding="utf-8")))
+        if output is None:
+            return
     if findings:
         from scalestudy.topics.findings import findings_schema
 

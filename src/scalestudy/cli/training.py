@@ -1,18 +1,21 @@
 """`scalestudy train`, `pretrain` and `fetch-weights`."""
 
-import inspect
 import sys
 from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
 
+from scalestudy.cli.flags import Flag, with_flags
 from scalestudy.errors import UserError
 from scalestudy.study import names, paths
 from scalestudy.study.dataset import parse_dataset, sources_by_name
 from scalestudy.study.faults import describe
+from scalestudy.study.keys import default_text, help_text
 from scalestudy.study.runs import check_settings
 from scalestudy.study.settings import RunSettings, TrainEval
 
@@ -37,17 +40,12 @@ JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may sha
 
 
 def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` one flag per setting of a run, with the help text of the setting.
+    """Give `command` one flag per setting of a run, read by the parser of a study's YAML; it gets `settings`."""
 
-    The flags are text, parsed by the parser that reads a study's YAML; `command` gets them as `settings`.
-    """
-
-    def wrapped(**values: Any) -> None:
-        given = {key: values.pop(key) for key in RunSettings.model_fields}
+    @wraps(command)
+    def parsed(*, given: dict[str, str], **values: Any) -> None:
         try:
-            settings = RunSettings.model_validate(
-                {key: value for key, value in given.items() if value is not None}
-            )
+            settings = RunSettings.model_validate(given)
         except ValidationError as error:
             raise UserError(
                 "; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))
@@ -55,22 +53,12 @@ def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
         check_settings(settings)
         command(settings=settings.canonical(), **values)
 
-    parameters = [
-        inspect.Parameter(
-            key,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None, typer.Option(help=field.description, show_default=str(field.default))
-            ],
-        )
-        for key, field in RunSettings.model_fields.items()
-    ]
-    parameters += [each for each in inspect.signature(command).parameters.values() if each.name != "settings"]
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
-    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
-    return wrapped
+    own = [each for each in signature(command).parameters.values() if each.name != "settings"]
+    parsed.__signature__ = Signature(own)  # type: ignore[attr-defined]
+    flags = {
+        key: Flag(help_text(field), default_text(field)) for key, field in RunSettings.model_fields.items()
+    }
+    return with_flags(flags)(parsed)
 
 
 @_with_run_settings

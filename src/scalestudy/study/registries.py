@@ -226,6 +226,11 @@ class _OneOf:
 
     registry: Registry
 
+    @property
+    def allowed(self) -> str:
+        """What the field takes, for documents and help."""
+        return ", ".join(self.registry)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.known, handler(source))
 
@@ -241,6 +246,11 @@ class _OneOf:
 
 class _Several(_OneOf):
     """Marks a field as names from a registry, joined by `+` and brought into the registry's order."""
+
+    @property
+    def allowed(self) -> str:
+        """What the field takes, for documents and help."""
+        return f"{super().allowed} (several joined by +)"
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
         names = [*(name for name in self.registry if name != "none"), "crop_flip"]

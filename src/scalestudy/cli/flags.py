@@ -1,0 +1,46 @@
+"""Flags of a command that come from declared settings: one for each, as text, with the setting's own help."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+
+@dataclass(frozen=True)
+class Flag:
+    """default: what is shown as the default, None for nothing. needed: whether it must be given."""
+
+    help: str
+    default: str | None = None
+    needed: bool = False
+
+
+def with_flags(flags: Mapping[str, Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these flags before its own parameters; it gets those that were given, text, as `given`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(**values: Any) -> None:
+            given = {key: values.pop(key, None) for key in flags}
+            command(given={key: value for key, value in given.items() if value is not None}, **values)
+
+        own = [each for each in inspect.signature(command).parameters.values() if each.name != "given"]
+        parameters = [*(_parameter(key, flag) for key, flag in flags.items()), *own]
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+        wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+        return wrapped
+
+    return decorate
+
+
+def _parameter(key: str, flag: Flag) -> inspect.Parameter:
+    kind: Any = str if flag.needed else str | None
+    return inspect.Parameter(
+        key,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if flag.needed else None,
+        annotation=Annotated[kind, typer.Option(help=escape(flag.help), show_default=flag.default or False)],
+    )
