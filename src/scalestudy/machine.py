@@ -1,6 +1,14 @@
 """What this process may use of the machine."""
 
 import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be found out again: `$SCALESTUDY_CACHE`, else the system's usual place."""
+    return Path(os.environ.get("SCALESTUDY_CACHE") or platformdirs.user_cache_dir("scalestudy"))
 
 
 def usable_cpus() -> int:

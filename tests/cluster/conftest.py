@@ -11,7 +11,7 @@ import pytest
 from slurm import Slurm, why_not
 from workplace import Workplace
 
-SNAKEMAKE_7 = ("snakemake==7.32.4", "pulp<2.8")
+SNAKEMAKE_7 = ("snakemake==7.32.4", "pulp<2.8", "setuptools<81")  # the last for its pkg_resources
 
 
 @pytest.fixture(scope="session")
@@ -58,16 +58,26 @@ def workplace(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Workpla
 def snakemake_7() -> Path:
     """Give the `snakemake` command of version 7.32: SCALESTUDY_SNAKEMAKE7, or from an environment inside this one.
 
-    That environment is made on first use, and holds Snakemake and what it needs, nothing else.
+    That environment is made on first use: Snakemake 7 with what else it needs, in front of this environment's packages.
     """
     if given := os.environ.get("SCALESTUDY_SNAKEMAKE7"):
         return Path(given)
     home = Path(sys.prefix) / "snakemake7"
     command = home / "bin" / "snakemake"
     if not command.exists():
-        install: list[str | Path] = [home / "bin" / "python", "-m", "pip", "install", "--quiet", *SNAKEMAKE_7]
+        python = home / "bin" / "python"
+        install: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", *SNAKEMAKE_7]
         try:
-            subprocess.run([sys.executable, "-m", "venv", home], check=True, capture_output=True, timeout=120)
+            subprocess.run(
+                [sys.executable, "-m", "venv", "--clear", "--without-pip", home],
+                check=True,
+                capture_output=True,
+                timeout=60,
+            )
+            (site,) = home.glob("lib/python*/site-packages")
+            (site / "packages.pth").write_text(
+                f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+            )
             subprocess.run(install, check=True, capture_output=True, text=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
             words = " ".join(map(str, install))

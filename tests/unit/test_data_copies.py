@@ -89,9 +89,9 @@ def test_the_stores_record_counts_copies_and_names_those_with_different_labels(t
     }
     assert summary["duplicates_across_splits"] == 3
     notes = "\n".join(summary["notes"])
-    assert "3 test images are in the training set too, pixel for pixel" in notes
+    assert "test images that are in the training set too, pixel for pixel: 3" in notes
     assert (
-        "2 images are there with different labels, so a label is wrong: train/a/001.png (a) = test/b/other.png (b); "
+        "images with copies of another label, so that one is wrong: 2; train/a/001.png (a) = test/b/other.png (b); "
         "train/a/002.png (a) = train/b/wrong.png (b)"
     ) in notes
     assert notes in "\n".join(line.removeprefix("note: ") for line in done.output.splitlines())

@@ -111,7 +111,7 @@ def test_a_folder_of_images_is_read_as_the_library_does() -> None:
 def test_a_study_takes_the_short_form() -> None:
     parquet("pets", {"train": [0, 1] * 5, "test": [1, 0]}, PETS)
     Path("mine.yaml").write_text("dataset: huggingface:pets\nrecipe: {epochs: 1, batch_size: 4}\n")
-    assert "valid; 1 runs" in scalestudy("check", "mine.yaml").out
+    assert "valid; 1 run" in scalestudy("check", "mine.yaml").out
     done = scalestudy(
         *("train", "--data", "huggingface:pets", "--epochs", "1", "--batch-size", "4", "--device", "cpu")
     )

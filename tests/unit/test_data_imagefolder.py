@@ -111,7 +111,7 @@ def test_dot_folders_are_ignored_with_a_notice(tmp_path: Path, capsys: pytest.Ca
     ignored = store.info["summary"]["ignored"]
     assert "train/.ipynb_checkpoints: its name starts with a dot" in ignored
     assert "train/a/.thumbs: its name starts with a dot" in ignored
-    assert "2 files are not read as images: 1 hidden, 1 .txt" in ignored
+    assert "not read as images: 1 hidden, 1 .txt" in ignored
     shown = capsys.readouterr().err
     assert "note: train/.ipynb_checkpoints: its name starts with a dot" in shown
     assert "4 train and 2 test images in 2 classes: a, b" in shown

@@ -168,7 +168,7 @@ def test_a_run_by_hand_and_a_study_take_the_name() -> None:
     assert done.code == 0, done.said
     Path("mine.yaml").write_text("dataset: FashionMNIST\nrecipe: {epochs: 1}\n")
     checked = scalestudy("check", "mine.yaml")
-    assert "valid; 1 runs" in checked.out, checked.said
+    assert "valid; 1 run" in checked.out, checked.said
     [store] = Path("data").glob("FashionMNIST-32px-*")
     assert dataset_name(parse_dataset("FashionMNIST"), 32) == store.name
     assert "40" in scalestudy("plan", "mine.yaml", "--no-calibrate").out

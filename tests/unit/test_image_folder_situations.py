@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.data.folders import role_of
-from scalestudy.data.sources.imagefolder import count_files
+from scalestudy.data.sources.imagefolder import look
 from scalestudy.data.store import Store
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import ImageFolder
@@ -128,7 +128,7 @@ def test_splits_without_class_folders_are_refused(tmp_path: Path) -> None:
 def test_a_test_set_of_loose_images_is_refused_with_their_number(tmp_path: Path) -> None:
     root = fill(tmp_path / "imgs", train__cat=3, train__dog=3, test=6)
     assert "no test images in " in refusal(root)
-    assert "6 images lie in it outside of class folders" in refusal(root)
+    assert "6 images in it outside of class folders" in refusal(root)
 
 
 def test_a_split_folder_that_holds_itself_again_is_looked_into(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_loose_images_without_any_class_folder_are_named(tmp_path: Path) -> None
     root.mkdir()
     for index in range(4):
         noise(index).save(root / f"cat.{index}.jpg")
-    assert "holds no class folders; 4 images lie there without one" in refusal(root)
+    assert "holds no class folders; images lie there without one (4)" in refusal(root)
 
 
 def test_an_archive_that_is_not_unpacked_is_named(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         if above.stat().st_uid == os.geteuid() and above != Path("/"):
             above.chmod(above.stat().st_mode | 0o055)
     with as_nobody(), pytest.raises(UserError) as caught:
-        count_files(ImageFolder(source="imagefolder", folder=str(root)))
+        look(ImageFolder(source="imagefolder", folder=str(root)))
     assert str(caught.value) == f"{root}/b/private in the image folder cannot be read: Permission denied"
 
 
@@ -332,8 +332,8 @@ def test_what_is_left_out_is_counted_by_ending(tmp_path: Path) -> None:
     for index in range(6):
         noise(index + 50).save(root / "test" / f"loose{index}.png")
     text = lines(prepare(root))
-    assert "12 files are not read as images: 8 .svg, 3 .heic, 1 no ending" in text
-    assert "6 images lie outside of class folders, such as test/loose0.png" in text
+    assert "not read as images: 8 .svg, 3 .heic, 1 no ending" in text
+    assert "outside of class folders: 6 images, such as test/loose0.png" in text
 
 
 def test_what_systems_leave_behind_is_no_class_and_no_image(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_what_systems_leave_behind_is_no_class_and_no_image(tmp_path: Path) -> N
     text = lines(info)
     assert "__MACOSX: left by macOS" in text
     assert "@eaDir: left by a Synology disk station" in text
-    assert "4 files are not read as images: 2 hidden, 1 .db, 1 .ini" in text
+    assert "not read as images: 2 hidden, 1 .db, 1 .ini" in text
 
 
 # Formats and pixels
@@ -394,7 +394,7 @@ def test_sixteen_bit_images_that_use_twelve_are_noted(tmp_path: Path) -> None:
     for name, top in (("x1.png", 65_535), ("x2.png", 4_000), ("x3.tif", 4_000)):
         Image.fromarray(np.full((16, 16), top, dtype=np.uint16)).save(root / "train" / "a" / name)
     info = prepare(root)
-    assert "2 images with 16 bits, of which at most 12 are used: they come out dark" in lines(info)
+    assert "2 images with 16 bits, of which at most 12 are used: dark, as 65,535 is white" in lines(info)
     assert Store.open(tmp_path / "imgs-store").train_images[1:4, 0, 0, 0].tolist() == [255, 16, 16]
 
 

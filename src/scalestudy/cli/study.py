@@ -14,7 +14,7 @@ from scalestudy.machine import usable_cpus
 from scalestudy.report.wording import duration
 from scalestudy.results.status import RunStatus, clock, study_status, summary
 from scalestudy.study.config import DEFAULT_STUDY, Study, json_schema, load_study
-from scalestudy.study.runs import Run, impossible_runs, plan_runs
+from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow.study_record import study_record
 
 if TYPE_CHECKING:
@@ -37,9 +37,15 @@ Config = Annotated[
 
 def load(name: str, config: list[str]) -> tuple[Study, list[Run]]:
     """Return the study with overrides, and its runs; UserError for anything that is wrong with it."""
+    study = load_study(*_named(name, config))
+    return study, plan_runs(study)
+
+
+def _named(name: str, config: list[str]) -> tuple[str, dict[str, object]]:
+    """Return which study is meant, and what wins over its file."""
     from scalestudy.study.yaml_text import parse_yaml
 
-    overrides = {}
+    overrides: dict[str, object] = {}
     for item in config:
         key, equals, value = item.partition("=")
         if not equals:
@@ -50,23 +56,26 @@ def load(name: str, config: list[str]) -> tuple[Study, list[Run]]:
         raise UserError(
             f"two studies are named: {name}, and {named} by --config study={named}; give one of them"
         )
-    study = load_study(named, overrides)
-    return study, plan_runs(study)
+    return named, overrides
 
 
 def check(study: Name = "", config: Config = []) -> None:  # noqa: B006
-    """Validate a study: say what it holds, or one line for each fault (exit code 2)."""
-    loaded, runs = load(study, config)
-    left_out = impossible_runs(loaded)
-    experiments = len(loaded.experiments)
+    """Say all that is wrong with a study, a line each (exit code 2), or what it holds. Trains and fetches nothing."""
+    from scalestudy.workflow.check import check_study
+
+    checked = check_study(*_named(study, config))
+    if checked.faults or checked.study is None:
+        raise UserError("\n".join(dict.fromkeys(checked.faults)))
+    runs, experiments = checked.runs, len(checked.study.experiments)
     asked = sum(len(run.experiments) for run in runs)
     print(
-        f"{loaded.name}: valid; {len(runs):,} runs in {experiments} experiment{'s' if experiments != 1 else ''}"
+        f"{checked.study.name}: valid; {len(runs):,} run{'s' if len(runs) != 1 else ''} in {experiments} "
+        f"experiment{'s' if experiments != 1 else ''}"
     )
     if asked > len(runs):
         print(f"  {asked - len(runs):,} combinations coincide with another experiment's and are trained once")
-    for line in left_out:
-        print(f"  left out: {line}")
+    for line in checked.notes:
+        print(f"  {line}")
 
 
 def write_study(

@@ -30,7 +30,12 @@ Weights = Annotated[Path | None, typer.Option(help="File of the initial weights;
 Output = Annotated[
     Path | None, typer.Option(help="Folder of the run; results/by-hand/runs/<run> if left out.")
 ]
-Normalization = Annotated[Literal["imagenet", "dataset"], typer.Option(help="Input statistics.")]
+Normalization = Annotated[
+    Literal["imagenet", "dataset", "weights"],
+    typer.Option(
+        help="Input statistics; weights: those that the initial weights were trained with, as timm says."
+    ),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")]
 Precision = Annotated[
     Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")
@@ -149,19 +154,31 @@ def fetch_weights(
     file: Annotated[Path | None, typer.Option(help="A checkpoint that is there already.")] = None,
     sha256: Annotated[str | None, typer.Option(help="SHA-256 that the checkpoint must have.")] = None,
     model: Annotated[str | None, typer.Option(help="Model that the checkpoint must fit.")] = None,
-    image_size: Annotated[int, typer.Option(min=1, help="With --model: its images, in pixels.")] = 224,
+    timm: Annotated[
+        str | None, typer.Option(help="Name of a model and its weights in timm, such as resnet18.a1_in1k.")
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --model (224 if left out) or --timm (its own): the images, in pixels."
+        ),
+    ] = None,
     stem: Annotated[Literal["imagenet", "cifar"], typer.Option(help="With --model: its stem.")] = "imagenet",
 ) -> None:
     """Bring published weights, or a checkpoint file, to the study, with the SHA-256 verified."""
     from scalestudy.training.weights import adopt_checkpoint
     from scalestudy.training.weights import fetch_weights as fetch
 
-    if url is not None and file is None:
+    if timm is not None and url is None and file is None:
+        from scalestudy.training.timm_weights import fetch_timm_weights
+
+        fetch_timm_weights(timm, image_size, output)
+    elif url is not None and file is None and timm is None:
         fetch(url, output)
-    elif file is not None and sha256 is not None and url is None:
-        adopt_checkpoint(file, sha256, output, model, image_size, stem)
+    elif file is not None and sha256 is not None and url is None and timm is None:
+        adopt_checkpoint(file, sha256, output, model, image_size or 224, stem)
     else:
-        raise UserError("fetch-weights takes either --url, or --file with --sha256")
+        raise UserError("fetch-weights takes either --url, or --file with --sha256, or --timm")
 
 
 def _start(**job: Any) -> None:

@@ -159,7 +159,7 @@ def class_folder_advice(root: bytes, part: bytes, found: Found) -> str:
     if archives and not found.files:
         return f"{shown(archives[0])} lies there: unpack it, and set `folder` to what it holds"
     if found.loose:
-        return f"{len(found.loose):,} images lie there without one: put those of each class in a folder of its own"
+        return f"images lie there without one ({len(found.loose):,}): put those of each class in a folder of its own"
     return "it needs one folder of images for each of two classes or more"
 
 

@@ -20,7 +20,7 @@ FORMATS = (
 """What may stand behind an image's name. Pillow knows more, some of which start other programs (EPS)."""
 
 SEVERAL_FRAMES = "with several frames, of which the first is used"
-TWELVE_BITS = "with 16 bits, of which at most 12 are used: they come out dark (65,535 is white)"
+TWELVE_BITS = "with 16 bits, of which at most 12 are used: dark, as 65,535 is white"
 
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")  # not MPO: phones put a preview beside the photograph
 

@@ -54,14 +54,14 @@ def _copy_notes(written: Written, copies: Copies, labels: dict[Split, Labels]) -
     if copies.across:
         train, test = copies.across[0]
         notes.append(
-            f"{len(copies.across):,} test images are in the training set too, pixel for pixel; the first: "
+            f"test images that are in the training set too, pixel for pixel: {len(copies.across):,}; the first: "
             f"{written.name_of('test', test)} is {written.name_of('train', train)}"
         )
     if copies.conflicts:
         listed = "; ".join(_labelled(written, each, labels) for each in copies.conflicts[:_SAID])
         more = "; ..." if len(copies.conflicts) > _SAID else ""
         notes.append(
-            f"{len(copies.conflicts):,} images are there with different labels, so a label is wrong: {listed}{more}"
+            f"images with copies of another label, so that one is wrong: {len(copies.conflicts):,}; {listed}{more}"
         )
     return notes
 

@@ -6,6 +6,7 @@ The models generate `config/study.schema.json` (editors check a study with it); 
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -308,16 +309,38 @@ def load_study(spec: str, overrides: Mapping[str, object] | None = None) -> Stud
     everywhere: in the recipe and in every experiment. Raises UserError (one line per fault) for anything unknown.
     """
     path = find_study(spec)
+    content = _content(path, overrides or {})
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
+
+
+def valid_parts(spec: str, overrides: Mapping[str, object] | None = None) -> list[Study]:
+    """Return what is valid of a study that as a whole is not: one with its dataset, one with its weights."""
+    try:
+        content = _content(find_study(spec), overrides or {})
+    except UserError:
+        return []
+    parts = []
+    for part in (
+        {"dataset": content.get("dataset")},
+        {"dataset": "digits", "weights": content.get("weights")},
+    ):
+        with suppress(ValidationError):
+            parts.append(Study.model_validate(part))
+    return parts
+
+
+def _content(path: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Return what a study's file says, with the overrides in their places and a name."""
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: a study is a mapping of keys such as `dataset:` and `recipe:`")
     if content.get("name") is None:
         content["name"] = path.stem
-    _apply(content, overrides or {})
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
+    _apply(content, overrides)
+    return content
 
 
 def find_study(spec: str) -> Path:

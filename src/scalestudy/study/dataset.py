@@ -62,7 +62,7 @@ class SourceSettings(BaseModel):
     no_part_of_the_content: ClassVar[tuple[str, ...]] = ()
     """Settings that say how to get at the data; the images are the same whatever they are."""
     decodes_files: ClassVar[bool] = False
-    """Whether preparing means decoding image files: worth many CPU cores, and its module has `count_files`."""
+    """Whether preparing means decoding image files, which is worth many CPU cores."""
 
     source: str
     title: str | None = Field(

@@ -1,4 +1,4 @@
-"""What is known about torchvision's classification models without importing torch.
+"""What is known about models without importing torch: torchvision's in a table, timm's (`timm:...`) as it says itself.
 
 A study is checked before any job runs, and the check must be instant: so the facts it needs (which models
 there are, which weights each has, which image sizes each accepts, what each costs) are a table in the repository,
@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from scalestudy.errors import UserError
+from scalestudy.study.timm_models import PREFIX, check_timm_size, timm_model
 
 MODELS_FILE = Path(__file__).with_name("models.csv")
 WEIGHTS_HOST = "https://download.pytorch.org/models/"
@@ -23,7 +24,7 @@ _HASH = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """One set of weights that torchvision publishes for a model.
+    """One set of weights that torchvision, or timm (then `url` is `timm:NAME.TAG`), publishes for a model.
 
     `image_size` is the only size (pixels, square) that they fit, or None where any size does. Position
     embeddings (ViT) and partitioned attention (MaxViT) tie weights to a size; convolutions do not.
@@ -73,10 +74,13 @@ def known_models() -> Mapping[str, Model]:
 
 def model_of(name: str) -> Model:
     """Return a known model; UserError names the nearest where there is none of that name."""
+    if name.startswith(PREFIX):
+        return _of_timm(name.removeprefix(PREFIX))
     models = known_models()
     if name not in models:
         raise UserError(
-            f"model '{name}' is unknown{nearest(name, models)}; the models are {', '.join(models)}"
+            f"model '{name}' is unknown{nearest(name, models)}; the models are {', '.join(models)}; any of timm's "
+            f"is {PREFIX}NAME"
         )
     return models[name]
 
@@ -102,6 +106,8 @@ def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
             f"model '{name}' needs an image size that is a multiple of {multiple}, and image_size is "
             f"{image_size}: set image_size to {-(-image_size // multiple) * multiple}, or take another model"
         )
+    if name.startswith(PREFIX):
+        check_timm_size(name.removeprefix(PREFIX), image_size)
 
 
 def check_weights(model: str, weights: str, image_size: int | None = None, stem: str = "imagenet") -> None:
@@ -111,7 +117,7 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
     """
     published = model_of(model).weights
     if weights not in published:
-        names = ", ".join(published)
+        names = ", ".join(published) or "none"
         raise UserError(
             f"model '{model}' has no weights '{weights}'{nearest(weights, published)}; it has: {names}"
         )
@@ -126,6 +132,12 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
             f"weights '{weights}' of model '{model}' fit images of {needed} pixels only, and image_size is "
             f"{image_size}: set image_size to {needed}, or init to 'none'"
         )
+
+
+def _of_timm(architecture: str) -> Model:
+    facts = timm_model(architecture)
+    weights = {tag: PublishedWeights(tag, f"{PREFIX}{architecture}.{tag}", None) for tag in facts.tags}
+    return Model("timm", 1, 1, facts.parameters, facts.gmacs, facts.image_size, weights)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

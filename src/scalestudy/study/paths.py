@@ -1,5 +1,6 @@
 """Every path of the layout, relative to the project's root, in one place."""
 
+import os
 from pathlib import Path
 
 DATA = Path("data")
@@ -54,3 +55,9 @@ def finished_folder(run_folder: Path) -> Path:
 def report_folder(study: str) -> Path:
     """Return the folder of a study's rendered report."""
     return REPORTS / study
+
+
+def torch_cache() -> Path:
+    """Return the folder in which torch keeps downloaded weights, as `torch.hub` does: without importing torch."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints"

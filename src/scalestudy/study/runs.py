@@ -12,18 +12,19 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import check_model, check_weights, model_of
 from scalestudy.study.registries import SCHEDULES
 from scalestudy.study.settings import RunSettings
+from scalestudy.study.timm_models import PREFIX, size_options
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a run's initial weights come from: their name (and file), and what makes it.
 
-    kind is `download` (torchvision's file at `url`), `file` (a checkpoint at `path`) or `upstream` (trained by
-    `upstream`, a run of its own). serves: settings of a run that a checkpoint must fit.
+    kind is `download` (torchvision's file at `url`), `timm` (what timm calls `url`), `file` (a checkpoint at `path`) or
+    `upstream` (trained by `upstream`, a run of its own). serves: settings of a run that the weights must fit.
     """
 
     name: str
-    kind: Literal["download", "file", "upstream"]
+    kind: Literal["download", "timm", "file", "upstream"]
     sha256: str | None = None
     url: str | None = None
     path: str | None = None
@@ -126,8 +127,10 @@ def _check(settings: RunSettings, study: Study) -> None:
 
 def _run(study: Study, settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
     dataset = names.dataset_name(study.dataset, settings.image_size)
-    # Weights from torchvision were trained with ImageNet's input statistics and keep them.
-    normalization = "imagenet" if weights and weights.kind == "download" else study.normalization
+    # Published weights keep the input statistics that they were trained with: torchvision's are ImageNet's.
+    normalization = {"download": "imagenet", "timm": "weights"}.get(
+        weights.kind if weights else "", study.normalization
+    )
     return Run(
         name=names.run_name(settings, dataset, weights.name if weights else None, normalization),
         settings=settings,
@@ -158,6 +161,11 @@ def _source(study: Study, settings: RunSettings) -> Source | None:
     weights = study.weights.get(settings.init)
     if weights is None:
         published = model_of(settings.model).weights[settings.init]
+        if published.url.startswith(PREFIX):
+            name = published.url.removeprefix(PREFIX)
+            options = size_options(settings.model.removeprefix(PREFIX), settings.image_size)
+            size = f"-{settings.image_size}px" if options else ""  # position embeddings fit one size
+            return Source(f"timm-{name}{size}", "timm", url=name, serves=settings)
         return Source(name=published.file_name.removesuffix(".pth"), kind="download", url=published.url)
     if weights.upstream is not None:
         upstream = _upstream_run(study, settings, weights)

@@ -63,13 +63,16 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(
-        "resnet18", title="model", description="Any torchvision classification model, by its name."
+        "resnet18",
+        title="model",
+        description="Any torchvision classification model by its name; any of timm's as timm:NAME (needs "
+        "scalestudy[timm]).",
     )
     init: str = Field(
         "none",
         title="initial weights",
-        description="Initial weights: none, a torchvision weights name such as IMAGENET1K_V1, "
-        "or a name under `weights`.",
+        description="Initial weights: none, a torchvision weights name such as IMAGENET1K_V1, a tag of timm "
+        "such as a1_in1k, or a name under `weights`.",
     )
     image_size: Integer = Field(
         32, ge=8, le=1024, title="image size", description="Height and width of the images, in pixels."

@@ -74,7 +74,7 @@ class Job:
     output: Path
     weights: Path | None = None
     task: Literal["labels", "rotation"] = "labels"
-    normalization: Literal["imagenet", "dataset"] = "imagenet"
+    normalization: Literal["imagenet", "dataset", "weights"] = "imagenet"
     device: str = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     threads: int = 1
@@ -289,6 +289,14 @@ def _normalization(job: Job, store: Store) -> Normalization:
     """Return the input statistics that the job names, with their numbers."""
     if job.normalization == "imagenet":
         return Normalization(name="imagenet", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    if job.normalization == "weights":
+        record = job.weights and job.weights.with_name("weights.json")
+        said = read_json(record) if record and record.is_file() else {}
+        if "mean" not in said:
+            raise UserError(
+                f"normalization weights: {record or 'a run without --weights'} states no mean and std"
+            )
+        return Normalization(name="weights", mean=said["mean"], std=said["std"])
     return Normalization(name="dataset", mean=store.info["mean"], std=store.info["std"])
 
 

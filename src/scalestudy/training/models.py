@@ -1,4 +1,4 @@
-"""Torchvision's models: stock architecture, a fresh head, an initialisation that only the seed decides."""
+"""Torchvision's and timm's models: stock architecture, a fresh head, an initialisation that only the seed decides."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from scalestudy.errors import UserError
 from scalestudy.study.models import check_model, model_of
+from scalestudy.study.timm_models import PREFIX, require_timm, size_options
 
 
 class DropoutLinear(nn.Linear):
@@ -37,6 +38,8 @@ def build_model(
 ) -> nn.Module:
     """Return torchvision's model `name` with a fresh head for `num_classes`, in float32 on the CPU.
 
+    `timm:NAME` is timm's model of that name, with the head that timm itself puts there.
+
     The architecture is stock. Its head (see `find_head`) is replaced by a fresh linear layer of the same
     inputs (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the
     head's inputs: where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG,
@@ -56,6 +59,8 @@ def build_model(
     check_model(name, image_size, stem)
     if not 0 <= dropout < 1:
         raise UserError(f"dropout is {dropout}: it must be at least 0 and less than 1")
+    if name.startswith(PREFIX):
+        return _timm_model(name.removeprefix(PREFIX), num_classes, seed, dropout, image_size)
     family = model_of(name).family
     options: dict[str, Any] = {}
     if family == "vision_transformer":
@@ -80,11 +85,28 @@ def build_model(
     return model
 
 
+def _timm_model(architecture: str, num_classes: int, seed: int, dropout: float, image_size: int) -> nn.Module:
+    """Return timm's model with its own fresh head; `dropout` is its `drop_rate`, before the head (0: its own default).
+
+    Models with position embeddings or windows are built for `image_size`.
+    """
+    options = size_options(architecture, image_size) | ({"drop_rate": dropout} if dropout else {})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: nn.Module = require_timm().create_model(architecture, num_classes=num_classes, **options)
+    return model
+
+
 def find_head(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
     """Return the qualified name and the module of the layer that gives the classes' logits.
 
-    In every torchvision classification model it is the last linear or convolutional layer registered.
+    timm's models name theirs. In every torchvision classification model it is the last linear or convolutional layer
+    registered.
     """
+    if hasattr(model, "get_classifier"):
+        named = {id(module): name for name, module in model.named_modules()}
+        head: nn.Linear | nn.Conv2d = model.get_classifier()  # type: ignore[operator]
+        return named[id(head)], head
     layers = [
         (name, module) for name, module in model.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))
     ]

@@ -14,16 +14,12 @@ from scalestudy.data.download import Checksum, Download
 from scalestudy.data.progress import say
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, sha256_file, write_json
+from scalestudy.study.paths import torch_cache
 from scalestudy.training.backbone import check_backbone
 from scalestudy.training.state_dict import read_state_dict
 
 _SECONDS = 3600.0
 """Longest time for fetching one file; the largest that torchvision publishes has 2.5 GB."""
-
-
-def torch_cache() -> Path:
-    """Return the folder in which torch keeps downloaded weights: `$TORCH_HOME/hub/checkpoints`."""
-    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def fetch_weights(url: str, output: Path) -> None:
@@ -99,7 +95,9 @@ def adopt_checkpoint(
     _place(path, output, {"source": source, "sha256": sha256.lower()})
 
 
-def checkpoint_notes(path: Path, model: str | None, image_size: int, stem: str) -> list[str]:
+def checkpoint_notes(
+    path: Path, model: str | None, image_size: int = 224, stem: str = "imagenet"
+) -> list[str]:
     """Return notes on how a checkpoint is read and fits `model` (None: unchecked); UserError where it does not."""
     state, notes = read_state_dict(path)
     if model is None:

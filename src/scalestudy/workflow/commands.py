@@ -47,9 +47,12 @@ def pretrain_command(study: Study, upstream: Run) -> str:
 
 
 def fetch_command(source: Source) -> str:
-    """Return the arguments of `scalestudy fetch-weights` for a download or a checkpoint file."""
+    """Return the arguments of `scalestudy fetch-weights` for published weights or a checkpoint file."""
     origin: list[Any] = ["--url", source.url]
-    if source.kind == "file":
+    if source.kind == "timm":
+        assert source.serves is not None
+        origin = ["--timm", source.url, "--image-size", source.serves.image_size]
+    elif source.kind == "file":
         assert source.serves is not None
         fit = {key: getattr(source.serves, key) for key in ("model", "image_size", "stem")}
         origin = ["--file", source.path, "--sha256", source.sha256]

@@ -3,18 +3,15 @@
 import heapq
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
-
-import platformdirs
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
+from scalestudy.machine import cache_folder
 from scalestudy.results.record import DamagedError, read_record
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
@@ -78,11 +75,10 @@ def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
             raise UserError(f"{record} cannot be read ({error}); delete {record.parent}") from None
     if (known := settings.known_sizes()) is not None:
         return known
-    if settings.decodes_files:
-        counted: tuple[int, int] = import_module(f"scalestudy.data.sources.{settings.module}").count_files(
-            settings
-        )
-        return counted
+    from scalestudy.data.sources import look  # which imports NumPy
+
+    if (seen := look(settings).sizes) is not None:
+        return seen
     raise UserError(f"{dataset} is not prepared yet")
 
 
@@ -239,5 +235,4 @@ def speed_key(settings: RunSettings) -> str:
 
 def speeds_file() -> Path:
     """Return the file of measured speeds in the user's cache."""
-    folder = os.environ.get("SCALESTUDY_CACHE") or platformdirs.user_cache_dir("scalestudy")
-    return Path(folder) / "speeds.json"
+    return cache_folder() / "speeds.json"

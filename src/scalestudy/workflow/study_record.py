@@ -80,7 +80,9 @@ def _weights(study: Study, name: str, runs: list[Run]) -> dict[str, Any] | None:
     if name == "none":
         return None
     if own is None:
-        return {"title": _published_title(name), "source": "published by torchvision"}
+        kinds = {run.weights.kind for run in runs if run.settings.init == name and run.weights}
+        publishers = [who for kind, who in (("download", "torchvision"), ("timm", "timm")) if kind in kinds]
+        return {"title": _published_title(name), "source": f"published by {' and '.join(publishers)}"}
     if own.upstream is None:
         files = ", ".join(f"{model}: {each.file}" for model, each in own.checkpoints.items())
         return {"title": own.title or name, "source": f"checkpoint files ({files})"}

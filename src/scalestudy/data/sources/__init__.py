@@ -1,15 +1,18 @@
 """Where images come from. Each source is a module with a function `write` that fills a store.
 
 write(settings, image_size: int, writer: StoreWriter) -> Written, with the settings of its class in
-scalestudy.study.dataset, which names the module.
+scalestudy.study.dataset, which names the module. Where something can be known or be wrong before anything is read or
+fetched, the module also has look(settings) -> Look, which raises UserError for what cannot work.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from scalestudy.data.store import Split
 from scalestudy.errors import UserError
+from scalestudy.study.dataset import DatasetSettings
 
 
 def _numbered(split: Split, index: int) -> str:
@@ -28,6 +31,24 @@ class Written:
     summary: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     name_of: Callable[[Split, int], str] = _numbered
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a source before it is read: training and test images, and classes, or None; notes on it."""
+
+    sizes: tuple[int, int] | None = None
+    classes: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def look(settings: DatasetSettings) -> Look:
+    """Return what can be known of a dataset before it is read; UserError where it cannot be had."""
+    module = import_module(f"scalestudy.data.sources.{settings.module}")
+    if hasattr(module, "look"):
+        found: Look = module.look(settings)
+        return found
+    return Look(settings.known_sizes())
 
 
 def check_num_classes(classes: list[str], configured: int | None) -> None:

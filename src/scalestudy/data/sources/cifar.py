@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scalestudy.data.download import Checksum, Download
 from scalestudy.data.pixels import resize_all
 from scalestudy.data.progress import say
-from scalestudy.data.sources import Written, check_num_classes
+from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.store import SPLITS, StoreWriter
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import Cifar
@@ -108,14 +108,35 @@ def write(
     return Written(classes)
 
 
-def fetch(settings: Cifar, published: Published) -> Path:
-    """Return the path of the archive, fetched where it is not there. Raises UserError where that fails."""
+def look(settings: Cifar, published: Published | None = None) -> Look:
+    """Return the published sizes, and whether the archive is still to be fetched; UserError for a wrong one."""
+    published = published or PUBLISHED[settings.source]
+    path, checksum = _archive(settings, published)
+    notes = []
+    if settings.md5 is not None and settings.mirror is None:
+        fetch(settings, published)  # which asks no network then
+    elif not path.is_file():
+        notes.append(f"{path} is not there: it will be fetched from {settings.mirror or published.url}")
+    elif not checksum.fits(checksum.of(path)):
+        url = settings.mirror or published.url
+        notes.append(f"{path} has not {checksum}: the right file will be fetched from {url}")
+    classes = {"cifar10": 10, "cifar100": 100}[settings.source]
+    return Look(settings.known_sizes(), classes if settings.md5 is None else None, notes)
+
+
+def _archive(settings: Cifar, published: Published) -> tuple[Path, Checksum]:
+    """Return where the archive is, or is to be, and its checksum."""
     name = published.file_name
     if settings.md5 is not None:  # beside the published file, never in its place
         own_name = Path(urlsplit(settings.mirror or "").path).name or name
         name = f"{settings.md5[:8]}-{own_name}"
     path = Path(settings.archive).expanduser() if settings.archive else DATA / "downloads" / name
-    checksum = Checksum("md5", settings.md5 or published.md5)
+    return path, Checksum("md5", settings.md5 or published.md5)
+
+
+def fetch(settings: Cifar, published: Published) -> Path:
+    """Return the path of the archive, fetched where it is not there. Raises UserError where that fails."""
+    path, checksum = _archive(settings, published)
     if settings.md5 is not None and settings.mirror is None:  # nobody else has that file
         if not path.is_file():
             raise UserError(f"the archive {path} is not there; correct `archive`, or set `mirror` to its URL")

@@ -6,10 +6,15 @@ From E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (UCI, 
 import numpy as np
 
 from scalestudy.data.pixels import resize_all
-from scalestudy.data.sources import Written, check_num_classes
+from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.store import StoreWriter
 from scalestudy.data.subsets import split_off_test
 from scalestudy.study.dataset import Digits
+
+
+def look(settings: Digits) -> Look:
+    """Return what is known of the digits."""
+    return Look(settings.known_sizes(), 10)
 
 
 def write(settings: Digits, image_size: int, writer: StoreWriter) -> Written:

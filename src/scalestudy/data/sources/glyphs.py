@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from scalestudy.data.progress import progress
-from scalestudy.data.sources import Written, check_num_classes
+from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.store import SPLITS, Images, StoreWriter
 from scalestudy.study.dataset import Glyphs
 
@@ -31,6 +31,11 @@ _FONT_FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmb10", 
 
 _PIECE = 500  # images drawn at a time
 _OVERSAMPLING = 2
+
+
+def look(settings: Glyphs) -> Look:
+    """Return what is known of the glyphs."""
+    return Look(settings.known_sizes(), len(CLASSES))
 
 
 def write(settings: Glyphs, image_size: int, writer: StoreWriter) -> Written:

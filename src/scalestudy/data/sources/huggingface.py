@@ -6,6 +6,7 @@ no network.
 
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scalestudy.data.progress import say
-from scalestudy.data.sources import Written, check_num_classes
+from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.sources.map_style import write_split
 from scalestudy.data.store import SPLITS, Split, StoreWriter
 from scalestudy.data.subsets import split_off_test
@@ -68,9 +69,10 @@ def write(settings: HuggingFace, image_size: int, writer: StoreWriter) -> Writte
     return Written(classes, notes=notes)
 
 
-def count_files(settings: HuggingFace) -> tuple[int, int]:
-    """Raise UserError: the library knows the sizes only once it has the dataset."""
-    raise UserError(f"{settings.name} of the Hugging Face Hub is not prepared yet")
+def look(settings: HuggingFace) -> Look:
+    """Return nothing known yet; UserError where the library that would fetch the dataset is not there."""
+    _require_library()
+    return Look()
 
 
 def read_row(
@@ -83,13 +85,17 @@ def read_row(
     return image, number[row[label_column]]
 
 
-def _load(settings: HuggingFace) -> "DatasetDict":
-    try:
-        import datasets
-    except ImportError:
+def _require_library() -> None:
+    if find_spec("datasets") is None:
         raise UserError(
             "the source huggingface needs the package `datasets`: pip install 'scalestudy[huggingface]'"
-        ) from None
+        )
+
+
+def _load(settings: HuggingFace) -> "DatasetDict":
+    _require_library()
+    import datasets
+
     say(f"reading {settings.name} through the library datasets {datasets.__version__}")
     try:
         found = datasets.load_dataset(settings.name, settings.configuration, revision=settings.revision)

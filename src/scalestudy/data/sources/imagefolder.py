@@ -6,12 +6,13 @@ by the training images alone, in the order of their names: numerically where eve
 10), else by code point.
 """
 
-# ruff: noqa: PTH111, PTH118 (Path does not take names in bytes)
+# ruff: noqa: PTH111, PTH117, PTH118 (Path does not take names in bytes)
 
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from scalestudy.data.decoding import decode_pieces, worker_count
 from scalestudy.data.folders import Found, Layout, class_folder_advice, classes_below, find_layout, shown
 from scalestudy.data.progress import progress, say
-from scalestudy.data.sources import Written, check_num_classes
+from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.store import SPLITS, Split, StoreWriter
 from scalestudy.data.subsets import split_off_test
 from scalestudy.errors import UserError
@@ -84,7 +85,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
             f"{len(bad)} of {total} image files in {shown(dataset.root)} cannot be read "
             f"(mend or remove them, or set `bad_files: skip`):\n  " + "\n  ".join(lines)
         )
-    notes = [*dataset.notes, *(f"{count:,} images {remark}" for remark, count in sorted(remarks.items()))]
+    notes = [*dataset.notes, *(f"{_images(count)} {remark}" for remark, count in sorted(remarks.items()))]
     per_class = Counter(names[dataset.labels[split][index]] for split, index, _ in bad)
     if bad:
         each = ", ".join(f"{name} {count}" for name, count in sorted(per_class.items()))
@@ -100,13 +101,14 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
     )
 
 
-def count_files(settings: ImageFolder) -> tuple[int, int]:
-    """Return how many training and test images the folder holds, by their names: no file is opened.
+def look(settings: ImageFolder) -> Look:
+    """Return how many images and classes the folder holds, by their names: no file is opened.
 
     Raises UserError as `write` does for a folder whose layout does not fit.
     """
-    dataset = _find(settings)
-    return len(dataset.files["train"]), len(dataset.files["test"])
+    found = _find(settings)
+    sizes = len(found.files["train"]), len(found.files["test"])
+    return Look(sizes, len(found.names), [*found.notes, *found.ignored])
 
 
 def class_order(names: Sequence[bytes]) -> list[bytes]:
@@ -126,7 +128,8 @@ def _find(settings: ImageFolder) -> _Dataset:
     except OSError as error:
         where = shown(os.fsencode(error.filename)) if error.filename else shown(root)
         what = f"the image folder {shown(root)}" if where == shown(root) else f"{where} in the image folder"
-        raise UserError(f"{what} cannot be read: {error.strerror or error}") from None
+        here = "" if os.path.isabs(root) else f" (looked for in {Path.cwd()})"
+        raise UserError(f"{what} cannot be read: {error.strerror or error}{here}") from None
 
     classes = class_order(list(train.files))
     names = [shown(name) for name in classes]
@@ -141,7 +144,7 @@ def _find(settings: ImageFolder) -> _Dataset:
     if layout.test is not None:
         test_files, test_labels = _labelled(names, test)
         if not test_files:
-            loose = f"; {len(test.loose):,} images lie in it outside of class folders" if test.loose else ""
+            loose = f"; {_images(len(test.loose))} in it outside of class folders" if test.loose else ""
             raise UserError(f"no test images in {shown(os.path.join(root, layout.test))}{loose}")
     else:
         kept, off = split_off_test(labels, settings.test_fraction, settings.split_seed)
@@ -191,13 +194,17 @@ def _left_out(*sets: Found) -> list[str]:
     for found in sets:
         if found.loose:
             lines.append(
-                f"{len(found.loose):,} images lie outside of class folders, such as {shown(found.loose[0])}"
+                f"outside of class folders: {_images(len(found.loose))}, such as {shown(found.loose[0])}"
             )
     others: Counter[str] = sum((found.others for found in sets), Counter())
     if others:
         each = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common())
-        lines.append(f"{others.total():,} files are not read as images: {each}")
+        lines.append(f"not read as images: {each}")
     return lines
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' if count != 1 else ''}"
 
 
 def _labelled(names: Sequence[str], found: Found) -> tuple[list[bytes], NDArray[np.int64]]:

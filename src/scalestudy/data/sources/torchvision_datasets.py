@@ -62,11 +62,6 @@ def write(settings: Torchvision, image_size: int, writer: StoreWriter) -> Writte
     return Written(classes)
 
 
-def count_files(settings: Torchvision) -> tuple[int, int]:
-    """Raise UserError: torchvision itself knows the sizes only once it has the files."""
-    raise UserError(f"torchvision's {settings.name} is not prepared yet")
-
-
 def read_pair(item: Any) -> tuple[Image.Image, int]:
     """Return the image and the label of what a dataset gives for an index."""
     image, label = item
