@@ -1,6 +1,8 @@
-"""The one exception that a person is meant to read."""
+"""The one exception that a person is meant to read, and what its words are made with."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -13,3 +15,10 @@ class UserError(Exception):
 def printable(text: str) -> str:
     """Return `text` for a terminal: control characters, as a hostile file name may hold, are shown, not obeyed."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found.group()):02x}", text)
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Return ` (did you mean '...'?)` with the option most like `name`, or nothing where none is alike."""
+    by_lower = {option.lower(): option for option in options}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""

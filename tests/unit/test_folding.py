@@ -23,6 +23,8 @@ MODELS = [
     "squeezenet1_1",
     "swin_t",
     "convnext_tiny",
+    "fastnet",
+    "fastnet_deep",
 ]
 WITHOUT_BATCH_NORM = {"squeezenet1_1", "swin_t", "convnext_tiny"}
 

@@ -15,6 +15,7 @@ from scalestudy.training import loop
 from scalestudy.training.examples import Examples, Normalize, Splits
 from scalestudy.training.models import build_model
 from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.stems import whiten
 
 CPU = torch.device("cpu")
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3, CPU)
@@ -48,7 +49,16 @@ def run(
         return stop_after is not None and asked >= stop_after
 
     torch.set_num_threads(1)
-    model = build_model(settings.model, 3, seed=settings.seed, dropout=settings.dropout)
+    model = build_model(
+        settings.model,
+        3,
+        seed=settings.seed,
+        dropout=settings.dropout,
+        stem=settings.stem,
+        conv_init=settings.conv_init,
+    )
+    if settings.stem == "whitening":
+        whiten(model, NORMALIZE(splits.train.batch(torch.arange(40))[0]))
     steps = step_boundaries(settings, len(splits.train))[-1]
     training = loop.Training.fresh(model, settings, steps, CPU, "float32")
     with RunProgress(settings.epochs) as progress:
@@ -138,6 +148,14 @@ AXES: list[dict[str, Any]] = [
     {"optimizer": "sgd", "nesterov": True, "schedule": "triangular", "norm_bias_lr": 4, "backbone_lr": "0.5"},
     {"optimizer": "adamw", "schedule": "cosine", "warmup": 4, "clip_norm": 1},
     {"freeze": "backbone", "augmentation": "flip"},
+    {
+        "model": "fastnet",
+        "stem": "whitening",
+        "conv_init": "identity",
+        "freeze": "norm_scales",
+        "norm_bias_lr": 64,
+        "averaging": "lookahead",
+    },
     {"freeze": "norm_scales", "schedule": "onecycle", "optimizer": "sgd"},
     {"augmentation": "translate+alternating_flip+trivialaugment+erasing", "dropout": "0.3"},
     {"averaging": "ema", "averaging_decay": "0.7", "tta": "flip_shift"},

@@ -52,6 +52,8 @@ HEADS = {
     "convnext_tiny": ("classifier.2", 768),
     "swin_t": ("head", 768),
     "alexnet": ("classifier.6", 4096),
+    "fastnet": ("head", 256),
+    "fastnet_wide": ("head", 384),
 }
 
 
@@ -76,7 +78,7 @@ def test_all_but_the_head_has_the_stock_architecture(name: str) -> None:
     assert {key for key in stock if stock[key].shape != shapes[key]} == {head + "weight", head + "bias"}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "fastnet"])
 def test_the_seed_alone_decides_the_initial_values(name: str) -> None:
     before = torch.get_rng_state()
     first = build_model(name, 10, seed=3).state_dict()
@@ -134,7 +136,7 @@ def test_the_cifar_stem_keeps_the_maps_large() -> None:
 
 @pytest.mark.parametrize(
     "name", ["resnet18", "densenet121", "googlenet", "mobilenet_v3_small", "efficientnet_b0", "squeezenet1_1", "swin_t",
-             "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_x_400mf", "alexnet", "convnext_tiny"],
+             "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_x_400mf", "alexnet", "convnext_tiny", "fastnet_deep"],
 )  # fmt: skip
 def test_a_model_takes_images_of_its_smallest_size_and_none_below(name: str) -> None:
     size = model_of(name).min_image_size
@@ -160,7 +162,7 @@ def test_an_unknown_model_names_the_nearest() -> None:
 
 def test_the_cifar_stem_is_for_resnets_only() -> None:
     check_model("wide_resnet50_2", 32, "cifar")
-    with pytest.raises(UserError, match="for the ResNet family only"):
+    with pytest.raises(UserError, match="for the family 'resnet' only, and model"):
         check_model("mobilenet_v3_small", 32, "cifar")
     with pytest.raises(UserError, match=r"stem 'cifer' is unknown \(did you mean 'cifar'\?\)"):
         check_model("resnet18", 32, "cifer")

@@ -107,7 +107,7 @@ def test_each_setting_of_a_run_changes_its_name(tmp_path: Path, key: str) -> Non
         "label_smoothing": 0.1, "augmentation": "flip", "stem": "cifar", "validation": "1/5",
         "backbone_lr": 0.5, "norm_bias_lr": 2, "momentum": 0.5, "nesterov": True, "clip_norm": 1, "warmup": 5,
         "freeze": "backbone", "mixup": 0.2, "cutmix": 1, "averaging": "ema", "averaging_decay": 0.5, "tta": "flip",
-        "early_stopping": 3,
+        "early_stopping": 3, "conv_init": "identity",
     }[key]  # fmt: skip
     spec, beside = write(tmp_path, "dataset: digits\n"), BESIDE.get(key, {})
     (before,), (after,) = (plan_runs(load_study(spec, {**beside, **more})) for more in ({}, {key: other}))

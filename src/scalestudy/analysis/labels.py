@@ -84,8 +84,6 @@ class Labels:
             return f"{value:,} epochs"
         if key == "dropout" and not value:
             return "no dropout"
-        if key == "stem":
-            return "CIFAR stem" if value == "cifar" else "stock stem"
         if key == "validation":
             share = Fraction(str(value))
             return f"{percent(float(share))} held out" if share else "nothing held out"

@@ -14,6 +14,8 @@ SETTINGS = {
     "dataset": "dataset",
     **{key: field.title or key for key, field in RunSettings.model_fields.items()},
 }
+# Settings whose 0 means that they are not there.
+_ABSENT_AT_ZERO = ("dropout", "mixup", "cutmix", "clip_norm", "warmup", "early_stopping")
 MEASURES: dict[Measure, str] = {
     "test_accuracy": "test accuracy",
     "balanced_accuracy": "balanced test accuracy",
@@ -42,6 +44,9 @@ _FAMILIES = (
     (r"squeezenet(\w+)", r"SqueezeNet \1"),
     (r"alexnet", "AlexNet"),
     (r"googlenet", "GoogLeNet"),
+    (r"fastnet", "FastNet"),
+    (r"fastnet_relu", "FastNet (ReLU)"),
+    (r"fastnet_(\w+)", r"FastNet \1"),
 )
 _IMAGENET = re.compile(r"IMAGENET1K_V(\d+)")
 
@@ -103,14 +108,14 @@ class Names:
         """Return a setting with its value as a phrase: `batch size 32`, `learning rate 1e-4`, `SGD`."""
         if key in REGISTRIES:
             return title_of(key, str(value))
+        if isinstance(value, bool):
+            return self.setting(key) if value else f"no {self.setting(key)}"
         if key == "steps":
             return "epochs instead of steps" if value is None else f"{plain(value)} steps"
         if key == "epochs":
             return f"{plain(value)} epochs"
-        if key == "dropout" and not value:
-            return "no dropout"
-        if key == "stem":
-            return "CIFAR stem" if value == "cifar" else "stock stem"
+        if key in _ABSENT_AT_ZERO and value in (0, "0"):
+            return f"no {self.setting(key)}"
         if key == "validation":
             share = Fraction(str(value))
             return f"{wording.percent(float(share))} held out" if share else "nothing held out"

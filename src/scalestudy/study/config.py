@@ -22,10 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, nearest
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.faults import FaultsError, describe, gathering
-from scalestudy.study.models import model_of, nearest
+from scalestudy.study.models import model_of
 from scalestudy.study.names import name_in_tables, safe_name
 from scalestudy.study.parse import parse_number
 from scalestudy.study.settings import Integer, RunSettings, Switch, TrainEval

@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from scalestudy.study.models import nearest
+from scalestudy.errors import nearest
 from scalestudy.study.settings import Integer, Number, Share
 from scalestudy.study.torchvision_datasets import TORCHVISION
 

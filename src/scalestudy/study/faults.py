@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from scalestudy.study.models import nearest
+from scalestudy.errors import nearest
 
 
 class FaultsError(ValueError):

@@ -1,4 +1,4 @@
-"""What is known about models without importing torch: torchvision's in a table, timm's (`timm:...`) as it says itself.
+"""What is known about models without importing torch: torchvision's and our own in a table, timm's as it says itself.
 
 A study is checked before any job runs, and the check must be instant: so the facts it needs (which models
 there are, which weights each has, which image sizes each accepts, what each costs) are a table in the repository,
@@ -7,14 +7,14 @@ drift.
 """
 
 import csv
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, nearest
+from scalestudy.study.registries import STEMS
 from scalestudy.study.timm_models import PREFIX, check_timm_size, timm_model
 
 MODELS_FILE = Path(__file__).with_name("models.csv")
@@ -51,9 +51,10 @@ class PublishedWeights:
 class Model:
     """One model.
 
-    family: `resnet` (ResNeXts and Wide ResNets too), `vgg`, and so on. min_image_size, image_size_multiple: the
-    image sizes (pixels, square) that it takes. parameters, gmacs: its size with 1,000 classes, and 10^9
-    multiply-adds for one image of `cost_image_size` pixels. weights: those published, by name, oldest first.
+    family: `resnet` (ResNeXts and Wide ResNets too), `vgg`, `fastnet`, and so on. min_image_size,
+    image_size_multiple: the image sizes (pixels, square) that it takes. parameters, gmacs: its size, and 10^9
+    multiply-adds for one image of `cost_image_size` pixels (torchvision's with 1,000 classes, others with 10).
+    weights: those published, by name, oldest first.
     """
 
     family: str
@@ -88,12 +89,13 @@ def model_of(name: str) -> Model:
 def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
     """Raise UserError where `name` is unknown or cannot take images of `image_size` pixels with `stem`."""
     entry = model_of(name)
-    if stem not in ("imagenet", "cifar"):
-        raise UserError(f"stem '{stem}' is unknown{nearest(stem, ['imagenet', 'cifar'])}")
-    if stem == "cifar" and entry.family != "resnet":
+    if stem not in STEMS:
+        raise UserError(f"stem '{stem}' is unknown{nearest(stem, STEMS)}")
+    family = STEMS[stem].family
+    if family not in (None, entry.family):
         raise UserError(
-            f"stem 'cifar' (3x3 stride 1, no pooling) exists for the ResNet family only, and model '{name}' "
-            f"is of the family '{entry.family}': use stem 'imagenet', or a ResNet"
+            f"stem '{stem}' exists for the family '{family}' only, and model '{name}' is of the family "
+            f"'{entry.family}': use stem 'imagenet', or another model"
         )
     if image_size < entry.min_image_size:
         raise UserError(
@@ -121,10 +123,10 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
         raise UserError(
             f"model '{model}' has no weights '{weights}'{nearest(weights, published)}; it has: {names}"
         )
-    if stem == "cifar":
+    if stem != "imagenet":
         raise UserError(
             f"weights '{weights}' of model '{model}' were trained with the ImageNet stem (7x7 stride 2 and "
-            "pooling) and do not fit stem 'cifar': use stem 'imagenet' with them, or init 'none'"
+            f"pooling) and do not fit stem '{stem}': use stem 'imagenet' with them, or init 'none'"
         )
     needed = published[weights].image_size
     if needed is not None and image_size is not None and image_size != needed:
@@ -138,13 +140,6 @@ def _of_timm(architecture: str) -> Model:
     facts = timm_model(architecture)
     weights = {tag: PublishedWeights(tag, f"{PREFIX}{architecture}.{tag}", None) for tag in facts.tags}
     return Model("timm", 1, 1, facts.parameters, facts.gmacs, facts.image_size, weights)
-
-
-def nearest(name: str, options: Iterable[str]) -> str:
-    """Return ` (did you mean '...'?)` with the option most like `name`, or nothing where none is alike."""
-    by_lower = {option.lower(): option for option in options}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""
 
 
 def _least_valid_size(model: Model) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from scalestudy.study.models import nearest
+from scalestudy.errors import nearest
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ class Schedule(Entry):
     arguments: Callable[[Sequence[float], int], Mapping[str, Any]]
     rises: bool = False
     overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stem(Entry):
+    """First layers of a model. family: the one family of models that it fits, or None for any."""
+
+    family: str | None
 
 
 Registry = Mapping[str, Entry]
@@ -187,6 +194,33 @@ TTAS: dict[str, Entry] = {
     ),
 }
 
+STEMS: dict[str, Stem] = {
+    "imagenet": Stem("stock stem", "as the architecture has them", "scalestudy.training.stems:stock", None),
+    "cifar": Stem(
+        "CIFAR stem",
+        "for ResNets, a 3x3 convolution with stride 1 and no pooling (He et al. 2016)",
+        "scalestudy.training.stems:cifar",
+        "resnet",
+    ),
+    "whitening": Stem(
+        "whitening stem",
+        "for fastnet, fixed filters computed from the training images, whose outputs are uncorrelated (Page 2018)",
+        "scalestudy.training.stems:whitening",
+        "fastnet",
+    ),
+}
+
+CONV_INITS: dict[str, Entry] = {
+    "stock": Entry(
+        "stock initial values", "as the architecture begins", "scalestudy.training.initialisation:stock"
+    ),
+    "identity": Entry(
+        "identity convolutions",
+        "each convolution passes its inputs on (Jordan 2024)",
+        "scalestudy.training.initialisation:identity",
+    ),
+}
+
 REGISTRIES: dict[str, Registry] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
@@ -194,6 +228,8 @@ REGISTRIES: dict[str, Registry] = {
     "augmentation": AUGMENTATIONS,
     "averaging": AVERAGINGS,
     "tta": TTAS,
+    "stem": STEMS,
+    "conv_init": CONV_INITS,
 }
 """Each setting of a run that names an entry, with its registry."""
 
@@ -266,7 +302,9 @@ class _Several(_OneOf):
 
 OptimizerName = Annotated[str, _OneOf(OPTIMIZERS)]
 AveragingName = Annotated[str, _OneOf(AVERAGINGS)]
+ConvInitName = Annotated[str, _OneOf(CONV_INITS)]
 FreezeName = Annotated[str, _OneOf(FREEZES)]
 ScheduleName = Annotated[str, _OneOf(SCHEDULES)]
 AugmentationName = Annotated[str, _Several(AUGMENTATIONS)]
 TtaName = Annotated[str, _OneOf(TTAS)]
+StemName = Annotated[str, _OneOf(STEMS)]

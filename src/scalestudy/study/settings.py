@@ -23,15 +23,19 @@ from scalestudy.study.parse import (
 from scalestudy.study.registries import (
     AUGMENTATIONS,
     AVERAGINGS,
+    CONV_INITS,
     FREEZES,
     OPTIMIZERS,
     SCHEDULES,
+    STEMS,
     TTAS,
     AugmentationName,
     AveragingName,
+    ConvInitName,
     FreezeName,
     OptimizerName,
     ScheduleName,
+    StemName,
     TtaName,
     described,
 )
@@ -66,7 +70,8 @@ class RunSettings(BaseModel):
         "resnet18",
         title="model",
         description="Any torchvision classification model by its name; any of timm's as timm:NAME (needs "
-        "scalestudy[timm]).",
+        "scalestudy[timm]); or fastnet, a compact network for small images (Jordan 2024), fastnet_relu, fastnet_wide, "
+        "fastnet_deep.",
     )
     init: str = Field(
         "none",
@@ -201,10 +206,11 @@ class RunSettings(BaseModel):
         description="Views of an image whose logits are averaged, wherever a run is measured in evaluation mode. "
         f"{described(TTAS)}.",
     )
-    stem: Literal["imagenet", "cifar"] = Field(
-        "imagenet",
-        title="stem",
-        description="First layers: stock, or a 3x3 convolution with stride 1 and no pooling.",
+    stem: StemName = Field("imagenet", title="stem", description=f"First layers. {described(STEMS)}.")
+    conv_init: ConvInitName = Field(
+        "stock",
+        title="initial convolutions",
+        description=f"How convolutions begin where there are no initial weights. {described(CONV_INITS)}.",
     )
     validation: Share = Field(
         Fraction(0),

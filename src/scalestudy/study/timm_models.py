@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, nearest
 from scalestudy.files import read_json, write_json
 from scalestudy.machine import cache_folder
 
@@ -81,8 +81,6 @@ def _ask(architecture: str) -> TimmModel:
             f"model '{PREFIX}{architecture}': the weights' tag belongs to `init`: model {PREFIX}{name} with init {tag}"
         )
     if not timm.is_model(name):
-        from scalestudy.study.models import nearest
-
         raise UserError(
             f"timm {timm.__version__} has no model '{name}'{nearest(name, timm.list_models())}; "
             f"`timm.list_models()` in Python lists them"

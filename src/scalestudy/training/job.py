@@ -59,6 +59,7 @@ from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.stems import WHITENING_IMAGES, whiten
 from scalestudy.training.weights import load_weights, require_weights, state_sha256
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -138,13 +139,13 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             return state
         splits = Splits.of(store, job.settings, job.task, device)
         normalization = _normalization(job, store)
-        model, notes = _initial_model(job, len(splits.classes))
+        normalize = Normalize(normalization.mean, normalization.std, device)
+        model, notes = _initial_model(job, splits, normalize)
         facts = _model_facts(model)
         images = len(splits.train)
         steps = step_boundaries(job.settings, images)[-1]
         for note in [*notes, _budget_note(job.settings, images, len(splits.test), steps)]:
             progress.say(note)
-        normalize = Normalize(normalization.mean, normalization.std, device)
         checkpoint = checkpoint_file(job.output)
         training = Training.fresh(model, job.settings, steps, device, precision)
         status.write("running")
@@ -221,18 +222,22 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
     return record.status
 
 
-def _initial_model(job: Job, classes: int) -> tuple[nn.Module, list[str]]:
+def _initial_model(job: Job, splits: Splits, normalize: Normalize) -> tuple[nn.Module, list[str]]:
     """Return the model with its initial weights, and notes for the log on what was loaded."""
     settings = job.settings
     model = build_model(
         settings.model,
-        classes,
+        len(splits.classes),
         seed=settings.seed,
         dropout=settings.dropout,
         stem=settings.stem,
+        conv_init=settings.conv_init,
         image_size=settings.image_size,
     )
     if job.weights is None:
+        if settings.stem == "whitening":
+            images, _ = splits.train.batch(torch.arange(min(WHITENING_IMAGES, len(splits.train))))
+            whiten(model, normalize(images).cpu())
         return model, []
     recorded = _weights_record(job.weights, settings.init)
     return model, load_backbone(model, load_weights(job.weights, recorded.sha256), settings.model)

@@ -1,4 +1,4 @@
-"""Torchvision's and timm's models: stock architecture, a fresh head, an initialisation that only the seed decides."""
+"""Models: stock architecture, a fresh head, an initialisation that only the seed decides."""
 
 from typing import Any
 
@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from scalestudy.errors import UserError
 from scalestudy.study.models import check_model, model_of
+from scalestudy.study.registries import CONV_INITS, STEMS, load
 from scalestudy.study.timm_models import PREFIX, require_timm, size_options
+from scalestudy.training.fastnet import FASTNETS, FastNet
 
 
 class DropoutLinear(nn.Linear):
@@ -34,21 +36,21 @@ def build_model(
     seed: int,
     dropout: float = 0.0,
     stem: str = "imagenet",
+    conv_init: str = "stock",
     image_size: int = 224,
 ) -> nn.Module:
-    """Return torchvision's model `name` with a fresh head for `num_classes`, in float32 on the CPU.
+    """Return the model `name` with a fresh head for `num_classes`, in float32 on the CPU.
 
-    `timm:NAME` is timm's model of that name, with the head that timm itself puts there.
-
-    The architecture is stock. Its head (see `find_head`) is replaced by a fresh linear layer of the same
-    inputs (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the
-    head's inputs: where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG,
+    The architecture is torchvision's, or a FastNet; `timm:NAME` is timm's model of that name, with the head that timm
+    itself puts there. Else its head (see `find_head`) is replaced by a fresh linear layer of the same inputs
+    (SqueezeNet's head is a 1x1 convolution and stays one). `dropout` > 0 drops that share of the head's inputs:
+    where the stock model has an `nn.Dropout` there already (MobileNet, EfficientNet, VGG,
     ...), its rate becomes `dropout`; elsewhere the head is a `DropoutLinear`. Either way the names in the
     state_dict are those of the stock model. 0 leaves the stock model as it is.
 
-    `stem` "cifar" (ResNet family) puts a 3x3 stride-1 convolution and no pooling in the place of the 7x7
-    stride-2 convolution and the pooling (He et al. 2016, section 4.2). `image_size` (pixels) only matters to
-    models with position embeddings or partitions (ViT, MaxViT).
+    `stem` and `conv_init` name entries of `study/registries.py`; weights of the stem "whitening" are random until
+    `stems.whiten` has seen images. `image_size` (pixels) only matters to models with position embeddings or
+    partitions (ViT, MaxViT).
 
     GoogLeNet and Inception come without their auxiliary classifiers, which would need a loss of their own,
     and with the input rescaling that their published weights expect.
@@ -59,8 +61,20 @@ def build_model(
     check_model(name, image_size, stem)
     if not 0 <= dropout < 1:
         raise UserError(f"dropout is {dropout}: it must be at least 0 and less than 1")
-    if name.startswith(PREFIX):
-        return _timm_model(name.removeprefix(PREFIX), num_classes, seed, dropout, image_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name.startswith(PREFIX):
+            model = _timm_model(name.removeprefix(PREFIX), num_classes, dropout, image_size)
+        else:
+            model = FastNet(FASTNETS[name]) if name in FASTNETS else _torchvision_model(name, image_size)
+            load(STEMS[stem].function)(model)
+            _replace_head(model, num_classes, dropout)
+        load(CONV_INITS[conv_init].function)(model)
+    return model
+
+
+def _torchvision_model(name: str, image_size: int) -> nn.Module:
+    """Return torchvision's model with 1,000 classes, its values drawn from torch's own generator."""
     family = model_of(name).family
     options: dict[str, Any] = {}
     if family == "vision_transformer":
@@ -69,31 +83,22 @@ def build_model(
         options["input_size"] = (image_size, image_size)
     elif family in ("googlenet", "inception"):
         options.update(aux_logits=False, transform_input=True, init_weights=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
-        except ValueError as error:
-            raise UserError(
-                f"the installed torchvision {torchvision.__version__} cannot build '{name}': {error}"
-            ) from error
-        if stem == "cifar":
-            model.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
-            nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
-            model.maxpool = nn.Identity()
-        _replace_head(model, num_classes, dropout)
+    try:
+        model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    except ValueError as error:
+        raise UserError(
+            f"the installed torchvision {torchvision.__version__} cannot build '{name}': {error}"
+        ) from error
     return model
 
 
-def _timm_model(architecture: str, num_classes: int, seed: int, dropout: float, image_size: int) -> nn.Module:
+def _timm_model(architecture: str, num_classes: int, dropout: float, image_size: int) -> nn.Module:
     """Return timm's model with its own fresh head; `dropout` is its `drop_rate`, before the head (0: its own default).
 
     Models with position embeddings or windows are built for `image_size`.
     """
     options = size_options(architecture, image_size) | ({"drop_rate": dropout} if dropout else {})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: nn.Module = require_timm().create_model(architecture, num_classes=num_classes, **options)
+    model: nn.Module = require_timm().create_model(architecture, num_classes=num_classes, **options)
     return model
 
 

@@ -4,24 +4,25 @@ import csv
 import io
 from collections.abc import Iterable
 
+import torch
 import torchvision
+from torch.utils.flop_counter import FlopCounterMode
 
 from scalestudy.files import write_text
 from scalestudy.study.models import MODELS_FILE, WEIGHTS_HOST, Model, PublishedWeights
+from scalestudy.training.fastnet import FASTNETS, STEM_SIZE, FastNet, Shape
 
 # For these families torchvision declares the size of training, or one pixel too many; smaller images work.
 _SMALLEST = {"swin_transformer": 4, "efficientnet": 1, "vision_transformer": 1, "maxvit": 1}
 
 
 def installed_models() -> dict[str, Model]:
-    """Return every classification model of the installed torchvision, by name.
+    """Return every classification model of the installed torchvision, and every FastNet, by name, sorted.
 
-    Parameters and multiply-adds are those of its oldest published weights, with 1,000 classes.
+    Parameters and multiply-adds of torchvision's are those of its oldest published weights, with 1,000 classes.
     """
-    return {
-        name: _torchvision_model(name)
-        for name in sorted(torchvision.models.list_models(module=torchvision.models))
-    }
+    models = {name: _torchvision_model(name) for name in torchvision.models.list_models(torchvision.models)}
+    return dict(sorted((models | {name: _fastnet(shape) for name, shape in FASTNETS.items()}).items()))
 
 
 def as_csv(models: dict[str, Model]) -> str:
@@ -62,6 +63,17 @@ def _torchvision_model(name: str) -> Model:
         published[0].transforms.keywords["crop_size"],
         weights,
     )
+
+
+def _fastnet(shape: Shape) -> Model:
+    """Return what is to be known of a FastNet: its cost is counted, for 10 classes and 32 x 32 images."""
+    with torch.device("meta"):
+        network, images = FastNet(shape), torch.zeros(1, 3, 32, 32)
+    with FlopCounterMode(display=False) as counter:
+        network(images)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    gmacs = round(counter.get_total_flops() / 2e9, 3)
+    return Model("fastnet", STEM_SIZE - 1 + 2 ** len(shape.widths), 1, parameters, gmacs, 32, {})
 
 
 def _weights_text(weights: Iterable[PublishedWeights]) -> str:
