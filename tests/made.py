@@ -4,7 +4,9 @@
 """
 
 import itertools
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,39 @@ from typing import Any
 import numpy as np
 from synthetic import RECIPE, WEIGHTS
 
-from scalestudy.findings.load import Collected, Run
+from scalestudy.findings.load import Collected, Predictions, Run
 from scalestudy.findings.study import Study
 from scalestudy.topics.findings import Findings, find_all
 
 Settings = dict[str, Any]
 PARAMETERS = {"resnet18": 11_181_642.0, "resnet34": 21_289_802.0, "resnet50": 23_528_522.0}
+
+
+@dataclass(frozen=True)
+class MadeCollected(Collected):
+    """A collected study whose predictions are in memory."""
+
+    saved: Mapping[str, Predictions]
+
+    def predictions(self, run: Run) -> Predictions | None:
+        """Return a run's predictions."""
+        return self.saved.get(run.name)
+
+
+def answers(
+    settings: Settings, last: float, *, images: int = 400, classes: int = 10, sure: float = 0.0
+) -> Predictions:
+    """Return predictions of an even test set: hard images are so for every seed, confidence lies `sure` above."""
+    rng = np.random.default_rng(zlib.crc32(repr(sorted(settings.items(), key=str)).encode()))
+    labels = np.arange(images) % classes
+    difficulty = np.random.default_rng(1).random(images) + 0.3 * rng.random(images)
+    predictions = labels.copy()
+    wrong = np.argsort(difficulty)[round(last * images) :]
+    predictions[wrong] = (labels[wrong] + rng.integers(1, classes, len(wrong))) % classes
+    confidence = np.clip(last + sure + 0.05 * rng.standard_normal(images), 1 / classes + 0.01, 0.999)
+    probabilities = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
+    probabilities[np.arange(images), predictions] = confidence
+    return Predictions(labels, predictions, probabilities.astype(np.float32))
 
 
 def made_study(
@@ -32,6 +61,7 @@ def made_study(
     gap: Callable[[Settings], float] = lambda settings: 0.1,
     curve: Callable[[Settings, float], Sequence[float]] | None = None,
     validation: Callable[[Settings], float] | None = None,
+    predictions: Callable[[Settings, float], Predictions] | None = None,
     train_images: int = 50_000,
     test_images: int = 10_000,
     weights: Mapping[str, Any] = WEIGHTS,
@@ -42,9 +72,10 @@ def made_study(
     base). `seeds` may depend on a cell's settings; a run for which `missing` says so has no result. `curve`
     gives the test accuracy of each epoch from the settings and the last one; five epochs that climb in even
     steps from a tenth if left out. Training accuracy lies `gap` above test accuracy.
-    `validation` gives the accuracy on held-out images, which no run has if left out.
+    `validation` gives the accuracy on held-out images, which no run has if left out,
+    `predictions` a run's predictions from its settings and its accuracy, which then follows from them.
     """
-    runs, curves = [], {}
+    runs, curves, saved = [], {}, {}
     for recipe, model, init, fraction in itertools.product(recipes, models, inits, fractions):
         cell = {**RECIPE, "dataset": "made", "model": model, "init": init, "fraction": fraction, **recipe}
         for seed in seeds(cell) if callable(seeds) else seeds:
@@ -56,6 +87,9 @@ def made_study(
                 runs.append(_run(name, settings, {}, "missing", "not run yet"))
                 continue
             last, images = result(settings), round(Fraction(fraction) * train_images)
+            if predictions is not None:
+                saved[name] = predictions(settings, last)
+                last = float(saved[name].correct.mean())
             tests = list(curve(settings, last)) if curve else list(np.linspace(0.1, last, 5))
             steps = -(-images // settings["batch_size"]) * len(tests)
             curves[name] = _curve(tests, gap(settings), steps)
@@ -64,7 +98,7 @@ def made_study(
                 values["validation_accuracy"] = validation(settings)
             runs.append(_run(name, settings, values))
     return Study(
-        Collected(
+        MadeCollected(
             folder=Path("/nowhere/results/made"),
             study={
                 "study": "made",
@@ -80,6 +114,7 @@ def made_study(
                 "test_images": test_images,
                 "test_counts": [test_images // 10] * 10,
             },
+            saved=saved,
         )
     )
 

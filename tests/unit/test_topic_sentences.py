@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import Settings, made_findings
+from made import Settings, answers, made_findings
 from quantifiers import check
 
 from scalestudy.topics import TOPICS
@@ -35,6 +35,7 @@ class Case:
     fractions: tuple[str, ...]
     recipes: tuple[Settings, ...]
     unequal: bool
+    predicted: bool
 
     def findings(self) -> Findings:
         """Return the findings of the study."""
@@ -58,6 +59,7 @@ class Case:
             seeds=lambda own: range(of_cell(own)[1]),
             missing=lambda own: bool(rng.random() < self.lost),
             recipes=self.recipes,
+            predictions=answers if self.predicted else None,
         )
 
 
@@ -77,6 +79,7 @@ STUDIES = st.builds(
         [({},), ({}, {"batch_size": 256}), ({}, {"batch_size": 256}, {"optimizer": "sgd"})]
     ),
     unequal=st.booleans(),
+    predicted=st.booleans(),
 )
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scalestudy.topics import recipes, weights
+from scalestudy.topics import errors, recipes, weights
 from scalestudy.topics.base import FigureCard, Planned, Topic
 
-TOPICS: tuple[Topic, ...] = (weights.TOPIC, recipes.TOPIC)
+TOPICS: tuple[Topic, ...] = (weights.TOPIC, recipes.TOPIC, errors.TOPIC)
 
 
 def figure_cards() -> dict[str, tuple[Topic, FigureCard]]:

@@ -12,6 +12,7 @@ from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
 from scalestudy.topics import TOPICS
+from scalestudy.topics.errors.find import Errors
 from scalestudy.topics.recipes.find import Recipes
 from scalestudy.topics.weights.find import Weights
 
@@ -29,6 +30,7 @@ class Findings(Record):
     grid: Grid
     weights: Weights
     recipes: Recipes
+    errors: Errors
 
 
 def find_all(study: Study) -> Findings:
