@@ -46,7 +46,7 @@ def test_every_key_of_every_model_is_in_the_readme() -> None:
         (RunSettings, "dropout", "number, 0 or more, below 1"),
         (RunSettings, "steps", "whole number, 1 or more"),
         (RunSettings, "nesterov", "true, false"),
-        (RunSettings, "stem", "imagenet, cifar"),
+        (RunSettings, "stem", "imagenet, cifar, whitening"),
         (RunSettings, "model", "text"),
         (Study, "weights", "mapping"),
         (Study, "dataset", "a name, or a mapping"),
