@@ -8,11 +8,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from scalestudy.report import layout, markup, svg, tables, view, wording
-from scalestudy.report.figures.base import Frame, Painted, Sheet, count_axis, percent_axis, size_axis
+from scalestudy.report.figures.base import (
+    Frame,
+    Painted,
+    Sheet,
+    count_axis,
+    percent_axis,
+    size_axis,
+    time_axis,
+)
 from scalestudy.report.figures.drawing import drawn, save
+from scalestudy.report.figures.front import FrontFigure, Offer
+from scalestudy.report.figures.images import StripsFigure, Tile, TilesFigure
+from scalestudy.report.figures.matrix import MatrixFigure
+from scalestudy.report.figures.rows import Dot, Line, LinesPanel, RowsFigure
 from scalestudy.report.figures.series import Panel, Point, Run, Series, SeriesFigure
-from scalestudy.report.palette import Looks
+from scalestudy.report.palette import BAD, INK, MUTED, Looks
 from scalestudy.report.render import html, markdown
 from scalestudy.report.tables import Column
 
@@ -198,7 +212,136 @@ def times() -> Painted:
     return Painted(paint)
 
 
-FIGURES = {"accuracy": accuracy, "curves": curves, "times": times}
+@dataclass(frozen=True)
+class Named:
+    """A row of a small figure's CSV."""
+
+    name: str
+    value: float
+
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def recipes() -> RowsFigure:
+    """Recipes down the side, a dot per fraction, a panel per model."""
+    names = ("base recipe", "batch size 32", "learning rate 1e-4, dropout 0.2", "SGD")
+    panels = []
+    for model in MODELS:
+        own = [each for each in settings() if (each.model, each.init) == (model, "none")]
+        lines = tuple(
+            Line(
+                name,
+                tuple(
+                    Dot(
+                        mean(each.test) + 0.02 * place,
+                        LOOKS.of(each.model, each.init),
+                        f"{each.name}, {name}: {wording.percent(mean(each.test))}",
+                        each.runs,
+                        mean(each.test) + 0.02 * place - 0.02,
+                        mean(each.test) + 0.02 * place + 0.02,
+                        above="" if place else wording.fraction(each.fraction),
+                    )
+                    for each in own
+                ),
+                aside="within noise" if place == 1 else "",
+            )
+            for place, name in enumerate(names)
+        )
+        panels.append(LinesPanel(f"{MODELS[model]}: test accuracy, %", lines))
+    return RowsFigure(
+        "No recipe beat the base recipe beyond noise",
+        tuple(panels),
+        lambda axes: percent_axis(axes, [0.2, 0.8], which="x"),
+        [Named(name, 0.5) for name in names],
+        alt="Two panels of four lines with three dots each.",
+        caption="The words above the first dots are the fraction of the training set.",
+    )
+
+
+def confusion() -> MatrixFigure:
+    counts = tuple(
+        tuple(
+            800 - 30 * i if i == j else 100 if (i, j) == (3, 5) else (7 * i + 3 * j) % 20
+            for j in range(len(CLASSES))
+        )
+        for i in range(len(CLASSES))
+    )
+    return MatrixFigure(
+        "Cats were taken for dogs most often",
+        CLASSES,
+        counts,
+        tuple(sum(line) for line in counts),
+        settings()[0].runs[0],
+        [Named(name, 1.0) for name in CLASSES],
+        alt="A square of ten classes by ten predictions.",
+        caption="Right answers in grey, errors in red.",
+    )
+
+
+def image(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+
+
+def mistakes() -> TilesFigure:
+    tiles = tuple(
+        Tile(
+            image(number),
+            ((CLASSES[number % 10], BAD), (f"is {CLASSES[(number + 3) % 10]}", INK), ("> 99.9 %", MUTED)),
+            f"Test image {number}: wrong",
+            settings()[0].runs[:1],
+        )
+        for number in range(16)
+    )
+    return TilesFigure(
+        "It was surest of an airplane", tiles, [Named("0", 1.0)], alt="Sixteen images.", caption="Errors."
+    )
+
+
+def samples() -> StripsFigure:
+    strips = tuple(
+        (name, tuple(image(10 * place + n) for n in range(5))) for place, name in enumerate(CLASSES)
+    )
+    return StripsFigure(
+        "Five images of each class", strips, [Named("0", 1.0)], alt="Images.", caption="Images."
+    )
+
+
+def cost() -> FrontFigure:
+    offers = tuple(
+        Offer(
+            10.0 * 2**place,
+            mean(each.test),
+            f"{each.name}, {wording.fraction(each.fraction)}",
+            LOOKS.of(each.model, each.init),
+            f"{each.name}: {wording.percent(mean(each.test))}",
+            each.runs,
+            front=place in (0, 3, 5),
+        )
+        for place, each in enumerate(settings()[:6])
+    )
+    return FrontFigure(
+        "Three settings are the most accurate for their time",
+        "Test accuracy, %",
+        offers,
+        lambda axes: time_axis(axes, [each.x for each in offers], title="training time of one run"),
+        lambda axes: percent_axis(axes, [each.y for each in offers]),
+        [Named(each.name, each.x) for each in offers],
+        alt="Six points of accuracy against time.",
+        caption="Steps join the settings that no other beats.",
+    )
+
+
+FIGURES = {
+    "accuracy": accuracy,
+    "curves": curves,
+    "times": times,
+    "recipes": recipes,
+    "confusion": confusion,
+    "mistakes": mistakes,
+    "samples": samples,
+    "cost": cost,
+}
 
 
 def figure(folder: Path, name: str) -> view.Figure:
@@ -362,7 +505,10 @@ def sample(folder: Path) -> view.Report:
                 figures=[figure(folder, "curves")],
                 tables=[*difference_table(), *accuracy_table()],
                 points=points,
-                details=[view.Note("What stands here is folded, and printed."), figure(folder, "times")],
+                details=[
+                    view.Note("What stands here is folded, and printed."),
+                    *(figure(folder, name) for name in FIGURES if name not in ("accuracy", "curves")),
+                ],
                 could_add=[says("More seeds at all images: `snakemake --config seeds=5`.")],
             ),
             layout.section("empty", "A section without anything", could_add=[says("A reference table.")]),

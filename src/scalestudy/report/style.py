@@ -14,7 +14,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import Formatter
 
 from scalestudy.files import atomic_path
 from scalestudy.report.palette import GRID, INK, MUTED
@@ -83,7 +83,7 @@ RC = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "figure.dpi": 72,
-    "path.simplify": True,
+    "path.simplify": False,  # a track's notes belong to its vertices, one each
     "svg.fonttype": "none",
     "svg.hashsalt": "scalestudy",
     "pdf.fonttype": 42,
@@ -149,8 +149,12 @@ def _show_every_letter(figure: Figure) -> None:
     texts = [artist for artist in figure.findobj(Text) if isinstance(artist, Text)]
     # A tick's label is written anew by its axis' formatter whenever the figure is drawn.
     axes = [axis for each in figure.axes for axis in (each.xaxis, each.yaxis)]
-    ticks = [each for axis in axes if isinstance(each := axis.get_major_formatter(), FixedFormatter)]
-    words = [*(text.get_text() for text in texts), *(label for each in ticks for label in each.seq)]
+    ticks = [
+        label
+        for axis in axes
+        for label in axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
+    ]
+    words = [*(text.get_text() for text in texts), *ticks]
     strange = sorted({letter for each in words for letter in each if not letter.isascii()})
     names = {letter: _font_with(letter) for letter in strange}
     spelt = {ord(letter): f"U+{ord(letter):04X}" for letter, name in names.items() if name is None}
@@ -163,15 +167,30 @@ def _show_every_letter(figure: Figure) -> None:
     if spelt:
         for text in texts:
             text.set_text(text.get_text().translate(spelt))
-        for each in ticks:
-            each.seq = [label.translate(spelt) for label in each.seq]
+        for axis in axes:
+            axis.set_major_formatter(_Spelt(axis.get_major_formatter(), spelt))
+
+
+class _Spelt(Formatter):
+    """A formatter's labels with letters replaced."""
+
+    def __init__(self, inner: Formatter, letters: dict[int, str]) -> None:
+        self._inner, self._letters = inner, letters
+
+    def __call__(self, value: float, place: int | None = None) -> str:
+        return self._inner(value, place).translate(self._letters)
+
+    def format_ticks(self, values: list[float]) -> list[str]:
+        return [label.translate(self._letters) for label in self._inner.format_ticks(values)]
 
 
 @lru_cache(maxsize=4096)
 def _font_with(letter: str) -> str | None:
     """Return the font to write a letter in: one of the style's, else the first installed one that has it, else None."""
     preferred = [font_manager.findfont(name) for name in _fonts()]
-    others = sorted({entry.fname for entry in font_manager.fontManager.ttflist} - set(preferred))
+    # "Last Resort", which comes with matplotlib, has a box for every letter there is.
+    known = {entry.fname for entry in font_manager.fontManager.ttflist if "Last Resort" not in entry.name}
+    others = sorted(known - set(preferred))
     for path in (*preferred, *others):
         try:
             font = font_manager.get_font(path)

@@ -21,6 +21,14 @@ from scalestudy.report.palette import FAINT, INK, MUTED, PAPER, Look
 from scalestudy.report.style import BODY, SMALL
 from scalestudy.report.svg import Mark
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_TIMES = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),
+    *(factor * _MINUTE for factor in (1, 2, 5, 10, 20, 30)),
+    *(factor * _HOUR for factor in (1, 2, 5, 10)),
+    *(factor * _DAY for factor in (1, 2, 5, 10)),
+)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -134,6 +142,22 @@ class Sheet:
         for unused in flat[count:]:
             unused.set_axis_off()
         return flat[:count]
+
+    def fitted(self, count: int, height: float, *, most: int = 4, width: float = style.WIDTH) -> list[Axes]:
+        """Make `count` panels whose margins follow from their labels: `settle` places them once these are set."""
+        columns = max(1, min(count, most, self.frame.most_columns))
+        lines = (count + columns - 1) // columns
+        self.figure.set_size_inches(min(width, self.frame.width), lines * height)
+        self.figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.05, wspace=0.03, hspace=0.04)
+        flat = list(self.figure.subplots(lines, columns, squeeze=False).flat)
+        for unused in flat[count:]:
+            unused.set_axis_off()
+        return flat[:count]
+
+    def settle(self) -> None:
+        """Place fitted panels for good, so that what follows can be put beside what is drawn."""
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
 
     def panels(
         self,
@@ -276,6 +300,21 @@ def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
     axis.set_major_formatter(
         FixedFormatter(without_collisions(axes, ticks, labels) if which == "x" else labels)
     )
+
+
+def time_axis(axes: Axes, times: Sequence[float], *, title: str = "") -> None:
+    """Make x logarithmic over seconds, with ticks that people count time in."""
+    low, high = min(times) / 1.35, max(times) * 1.7
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = [tick for tick in _TIMES if low <= tick <= high]
+    while len(ticks) > 7:
+        ticks = ticks[::2]
+    labels = [wording.duration(tick).replace(".0 s", " s") for tick in ticks]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FixedFormatter(without_collisions(axes, ticks, labels)))
+    axes.set_xlabel(title, labelpad=3)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
