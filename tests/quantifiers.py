@@ -29,7 +29,11 @@ IDIOMS = (
 
 def _all(found: Sequence[Difference], match: re.Match[str]) -> None:
     """`beat ... in all six pairs`, `lower in both pairs`: the same of each, and as many as it says."""
-    meant = {"beat": "higher", "stay below": "lower", "are not distinguishable": "not distinguishable"}
+    meant = {
+        **dict.fromkeys(("beat", "beats", "rises"), "higher"),
+        **dict.fromkeys(("stay below", "stays below", "falls"), "lower"),
+        **dict.fromkeys(("are not distinguishable", "does not change"), "not distinguishable"),
+    }
     wanted = meant.get(match["verdict"].lower(), match["verdict"].lower())
     if wanted == UNDECIDED:
         assert not any(each.verdict.decided for each in found)
@@ -59,7 +63,7 @@ def _same_order(found: Sequence[Difference], match: re.Match[str]) -> None:
 
 
 CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
-    rf"(?P<verdict>beat|stay below|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
+    rf"(?P<verdict>beats?|stays? below|rises|falls|does not change|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
     rf"in (all )?(?P<number>both|the one|\w+) {NOUNS}": _all,
     rf"((?P<_v>{VERDICT_WORDS}) in \w+(, | and )?)+ ?of (?P<total>\w+) {NOUNS}": _some,
     r"on each training-set size the models stand in the same order": _same_order,

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scalestudy.topics import errors, recipes, weights
+from scalestudy.topics import data_size, errors, expectation, model_size, overfitting, recipes, steps, weights
 from scalestudy.topics.base import FigureCard, Planned, Topic
 
-TOPICS: tuple[Topic, ...] = (weights.TOPIC, recipes.TOPIC, errors.TOPIC)
+TOPICS: tuple[Topic, ...] = (
+    expectation.TOPIC,
+    data_size.TOPIC,
+    model_size.TOPIC,
+    steps.TOPIC,
+    weights.TOPIC,
+    overfitting.TOPIC,
+    recipes.TOPIC,
+    errors.TOPIC,
+)
 
 
 def figure_cards() -> dict[str, tuple[Topic, FigureCard]]:

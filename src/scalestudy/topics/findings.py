@@ -12,8 +12,13 @@ from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
 from scalestudy.topics import TOPICS
+from scalestudy.topics.data_size.find import DataSize
 from scalestudy.topics.errors.find import Errors
+from scalestudy.topics.expectation.find import Expectation
+from scalestudy.topics.model_size.find import ModelSize
+from scalestudy.topics.overfitting.find import Overfitting
 from scalestudy.topics.recipes.find import Recipes
+from scalestudy.topics.steps.find import Steps
 from scalestudy.topics.weights.find import Weights
 
 VERSION: Literal[2] = 2
@@ -28,9 +33,14 @@ class Findings(Record):
     title: str
     description: str
     grid: Grid
+    expectation: Expectation
+    data_size: DataSize
+    model_size: ModelSize
+    steps: Steps
     weights: Weights
     recipes: Recipes
     errors: Errors
+    overfitting: Overfitting
 
 
 def find_all(study: Study) -> Findings:

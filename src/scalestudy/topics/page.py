@@ -2,9 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from scalestudy.report import markup, svg, view
+from scalestudy.report import markup, svg, view, wording
+from scalestudy.report.tables import Column, Item, tabulated
 from scalestudy.topics import tables
 from scalestudy.topics.base import Sentence
 from scalestudy.topics.inputs import Inputs
@@ -80,6 +82,31 @@ class Page:
         place, identity = self.number("table", name), markup.anchor(f"table-{name}")
         return [view.Table(identity, place, title, tuple(columns), rows, row_heads, note, sortable, folded)]
 
+    def tabulated(
+        self,
+        name: str,
+        title: str,
+        columns: Sequence[Column[Item]],
+        items: Iterable[Item],
+        *,
+        row_heads: int = 1,
+        note: str = "",
+        sortable: bool = False,
+        folded: bool = False,
+    ) -> list[view.Block]:
+        """Return a numbered table with a row per item, or nothing without one; `columns` make the cells."""
+        made = tabulated(
+            markup.anchor(f"table-{name}"),
+            title,
+            columns,
+            items,
+            row_heads=row_heads,
+            note=note,
+            sortable=sortable,
+            folded=folded,
+        )
+        return [replace(table, number=self.number("table", name)) for table in made]
+
     def statement(self, sentence: Sentence) -> view.Statement:
         """Return a sentence with its evidence: figures and tables of this report, and the runs behind it."""
         evidence = view.Evidence(sentence.figures, sentence.tables)
@@ -92,6 +119,11 @@ class Page:
     def points(self, sentences: Sequence[Sentence]) -> list[view.Block]:
         """Return sentences as a list of short points, or nothing."""
         return [view.Statements(tuple(map(self.statement, sentences)))] if sentences else []
+
+
+def step_of(page: Page, small: str, large: str) -> str:
+    """Return the step from one cell's data to another's: `1/16 → 1/2`."""
+    return " → ".join(wording.fraction(page.grid.cells[name].fraction) for name in (small, large))
 
 
 def data_link(path: Path, kind: str) -> str:

@@ -78,3 +78,12 @@ def direction(found: Direction, rises: str = "rises", falls: str = "falls") -> s
         Direction.UNSTEADY: "goes up and down",
         Direction.UNTESTED: "cannot be judged from one run each",
     }[found]
+
+
+def several(names: Sequence[str], total: int, nouns: str) -> str:
+    """Return one name, or how many they are of how many: `three of the twelve series`, `the four series`."""
+    if len(names) == 1:
+        return names[0]
+    if len(names) == total:
+        return f"the {wording.number_word(total)} {nouns}"
+    return f"{wording.number_word(len(names))} of the {wording.number_word(total)} {nouns}"

@@ -22,6 +22,9 @@ _STEP_ASIDE = 6.0  # points between series whose spread would lie on one another
 _BESIDE = 4.2  # points from a mean to the dots of its runs
 
 
+_MOST_ROOM = 0.45  # of a figure's width, for names at the ends of lines
+
+
 @dataclass(frozen=True)
 class Run:
     """One run's value of a point, drawn as a dot beside the mean of several: `note` is what it says."""
@@ -115,8 +118,9 @@ class SeriesFigure:
         names = list(dict.fromkeys(each.name for panel in self.panels for each in panel.series))
         shown = {name: name.replace(", ", "\n", 1) if folded else name for name in names}
         lines = max(sum(shown[each.name].count("\n") + 1 for each in panel.series) for panel in self.panels)
-        at_ends = not self.key_above and lines * SMALL * 1.25 <= self.height * 72 * 1.15
         room = max((style.text_width(words, SMALL) for words in shown.values()), default=0) / 72 + 0.22
+        roomy = room * columns <= _MOST_ROOM * frame.width
+        at_ends = not self.key_above and roomy and lines * SMALL * 1.25 <= self.height * 72 * 1.15
         right = room if at_ends else 0.1
         entries = [] if at_ends else self._key(names)
         key = _KeyLines(entries, frame.width * 72)

@@ -165,7 +165,11 @@ def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
     sentences = []
     for claim in claims:
         init, *changed = claim.subjects
-        where = wording.listing([share_of_data(each) for each in changed])
+        where = (
+            share_of_data(changed[0])
+            if len(changed) == 1
+            else f"{wording.number_word(len(changed))} training-set sizes"
+        )
         both = f"{names.init(init)} and from scratch"
         text = {
             Order.SAME: f"On each training-set size the models stand in the same order {both}",

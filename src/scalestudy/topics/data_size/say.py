@@ -1,0 +1,132 @@
+"""The sentences about training-set size, each chosen by a reading."""
+
+from scalestudy.findings.model import Balance, Claim, Direction, Evidence
+from scalestudy.report import wording
+from scalestudy.report.names import Names
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.data_size.find import Budget, Fit, Missing, Scaling, Unfitted
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.words import direction, several, signed_sizes, sizes, tally, throughout
+
+MISSING = {
+    Missing.ONE_SIZE: "The study has one training-set size; add values to `fraction`.",
+    Missing.NO_PAIR: "No series has results for two training-set sizes; run the missing ones.",
+}
+UNFITTED = {
+    Unfitted.FEW_SIZES: "A power law with a floor has three parameters and needs at least four training-set sizes.",
+    Unfitted.NO_FALL: "No power law is fitted where the error does not fall beyond its noise.",
+    Unfitted.UNDETERMINED: "No power law is fitted where the sizes do not determine an exponent.",
+}
+RETURNS = {
+    Direction.FALLS: "doublings bring less in larger training sets",
+    Direction.RISES: "doublings bring more in larger training sets",
+    Direction.LEVEL: "no change beyond the run-to-run spread",
+    Direction.UNTESTED: "single runs do not decide whether that changes",
+}
+
+
+def say(findings: Findings) -> Said:
+    """Return the sentences; none where the study has one training-set size."""
+    found = findings.data_size
+    if found.missing is not None or found.balance is None:
+        return Said()
+    return Said(
+        lead=(more_data(findings, found.balance),),
+        points=(*budget(findings), *trends(findings), *returns(findings)),
+        details=tuple(sentence for each in found.scaling for sentence in scaling(findings, each)),
+    )
+
+
+def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:
+    """What each step to more images brings, in one sentence for the first screen."""
+    compared = findings.grid.of(claim.evidence.differences)
+    values = [each.value for each in compared]
+    what = "step to more images" if len(compared) == 1 else "steps to more images"
+    match claim.reading:
+        case Balance.HIGHER:
+            text = f"accuracy rises {throughout(len(compared), what)}, by {sizes(values)}"
+        case Balance.LOWER:
+            text = f"accuracy falls {throughout(len(compared), what)}, by {sizes(values)}"
+        case Balance.LEVEL:
+            text = f"accuracy does not change beyond the run-to-run spread {throughout(len(compared), what)}"
+        case Balance.UNTESTED:
+            text = f"in the one run of each, a step to more images brings {signed_sizes(values)}: not decided"
+        case _:
+            text = f"accuracy is {tally(compared, what)}"
+    return Sentence(wording.sentence(text), claim.evidence, ("accuracy_by_size",), ("data_size",))
+
+
+def budget(findings: Findings) -> list[Sentence]:
+    """What else grows with the training set."""
+    cells = findings.grid.having(findings.grid.base.cells)
+    steps = sorted({cell.steps for cell in cells if cell.steps})
+    if findings.data_size.budget is Budget.STEPS or len(steps) == 1:
+        text = f"runs take {wording.counted(steps[0], 'step') if steps else 'the same steps'}, whatever their data"
+    elif steps:
+        text = (
+            f"steps grow with the images, from {wording.count(steps[0])} to {wording.count(steps[-1])}: "
+            "this comparison alone does not tell data from training"
+        )
+    else:
+        return []
+    return [
+        Sentence(wording.sentence(text), Evidence(cells=tuple(cell.id for cell in cells)), (), ("data_size",))
+    ]
+
+
+def trends(findings: Findings) -> list[Sentence]:
+    """How accuracy changes per doubling, one sentence for the series of the same direction."""
+    names, found = Names(findings.grid.titles), findings.data_size.trends
+    sentences = []
+    for way in Direction:
+        same = [each for each in found if each.trend.direction is way]
+        if not same or len(same[0].trend.points) < 3 or way is Direction.UNTESTED:
+            continue
+        series = several([names.series(each.model, each.init) for each in same], len(found), "series")
+        text = f"with more images, the accuracy of {series} {direction(way)}"
+        if way in (Direction.RISES, Direction.FALLS):
+            text += f" by {sizes([each.trend.slope for each in same])} per doubling"
+        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
+        sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("accuracy_by_size",)))
+    return sentences
+
+
+def returns(findings: Findings) -> list[Sentence]:
+    """Whether later doublings bring less."""
+    found = findings.data_size.returns
+    if found is None:
+        return []
+    reading = RETURNS.get(found.bend.direction, RETURNS[Direction.LEVEL])
+    text = (
+        f"per doubling, the mean gain is {wording.signed_points(found.first)} between the smallest sizes and "
+        f"{wording.signed_points(found.last)} between the largest: {reading}"
+    )
+    return [
+        Sentence(wording.sentence(text), Evidence(cells=found.cells), ("accuracy_by_size",), ("data_size",))
+    ]
+
+
+def scaling(findings: Findings, found: Scaling) -> list[Sentence]:
+    """What a fitted curve says of one series; nothing where none is fitted."""
+    if found.fit is None:
+        return []
+    name = Names(findings.grid.titles).series(found.model, found.init)
+    evidence = Evidence(cells=found.cells)
+    return [
+        Sentence(wording.sentence(text), evidence, ("error_scaling",)) for text in _of_fit(name, found.fit)
+    ]
+
+
+def _of_fit(name: str, fit: Fit) -> list[str]:
+    missed = wording.signed_points(fit.observed - fit.predicted)
+    return [
+        f"{name}: error falls with the exponent {fit.b.value:.2f} (95 % bootstrap {fit.b.low:.2f} to {fit.b.high:.2f})",
+        f"Fitted to its smaller sizes alone, it predicts an error of {wording.percent(fit.predicted)} for the largest; "
+        f"measured {wording.percent(fit.observed)} ({missed})",
+    ]
+
+
+def unfitted(findings: Findings) -> list[str]:
+    """Why series have no power law, each reason once."""
+    found = [each.unfitted for each in findings.data_size.scaling if each.unfitted is not None]
+    return [UNFITTED[reason] for reason in dict.fromkeys(found)]

@@ -1,0 +1,159 @@
+"""The section on training-set size."""
+
+from itertools import pairwise
+
+from scalestudy.findings.model import Cell, Measure
+from scalestudy.report import layout, view, wording
+from scalestudy.report.names import MEASURES
+from scalestudy.report.tables import Column
+from scalestudy.topics import tables
+from scalestudy.topics.data_size import say
+from scalestudy.topics.data_size.find import Fit, Scaling, Step
+from scalestudy.topics.page import Page, step_of
+from scalestudy.topics.words import ONE_RUN, TESTED
+
+TITLE = "More training images"
+SLOPES_NOTE = (
+    "A local slope is the change of log error per change of log images between two neighbouring sizes; −0.2 means that "
+    "the error falls by 13 % with each doubling (Hestness et al. 2017)."
+)
+FIT_NOTE = (
+    "error = a n^-b + c for n training images; in small type 95 % bootstrap intervals. df: residual degrees of "
+    "freedom; "
+    "with one or two, the fit proves little."
+)
+
+
+def show(page: Page) -> view.Section | None:
+    """Return the section; the main table stands in it even where there is one training-set size."""
+    said = say.say(page.findings)
+    missing = page.findings.data_size.missing
+    lead, *_ = said.lead or (None,)
+    return layout.section(
+        "data-size",
+        TITLE,
+        lead=None if lead is None else page.statement(lead),
+        figures=page.figure("accuracy_by_size"),
+        tables=[*_comparison(page), *_steps(page)],
+        points=[page.statement(each) for each in said.points],
+        details=[*page.figure("error_scaling"), *_slopes(page), *_fits(page), *page.points(said.details)],
+        could_add=[] if missing is None else [view.Statement(say.MISSING[missing])],
+    )
+
+
+def _comparison(page: Page) -> list[view.Block]:
+    """Return the main table: a line for each series, the result and the training accuracy of each fraction."""
+    grid = page.grid
+    series = [
+        (each, {grid.cells[name].fraction: grid.cells[name] for name in each.cells}) for each in grid.series()
+    ]
+    fractions = [f for f in grid.fractions if any(f in cells for _, cells in series)]
+    line = tuple[object, dict[str, Cell]]
+
+    def measure(fraction: str, which: Measure | None, group: str) -> Column[line]:
+        return Column(
+            wording.fraction(fraction),
+            lambda row: tables.share(row[1].get(fraction), which),
+            numeric=True,
+            group=group,
+        )
+
+    names = {(each.model, each.init): each for each, _ in series}
+    rows: list[line] = [(key, cells) for key, (_, cells) in zip(names, series, strict=True)]
+    columns: list[Column[line]] = [
+        Column("Model", lambda row: page.names.model(next(iter(row[1].values())).model)),
+        Column("Initial weights", lambda row: page.names.title(next(iter(row[1].values())).init)),
+        *(measure(f, None, wording.capitalised(f"{MEASURES[grid.primary]}, %")) for f in fractions),
+        *(measure(f, "train_eval_accuracy", "Training accuracy, %") for f in fractions),
+    ]
+    return page.tabulated("comparison", "Accuracy after the last epoch", columns, rows, row_heads=2)
+
+
+def _steps(page: Page) -> list[view.Block]:
+    grid, found = page.grid, page.findings.data_size.steps
+    compared = {each: grid.difference(each.small, each.large) for each in found}
+    tested = any(each is not None and each.verdict.tested for each in compared.values())
+    columns: list[Column[Step]] = [
+        Column("Series", lambda step: page.names.series(step.model, step.init)),
+        Column(
+            "Data",
+            lambda step: step_of(page, step.small, step.large),
+        ),
+        Column("Images", lambda step: None if step.ratio is None else f"{step.ratio:.2g} ×", numeric=True),
+        Column(
+            "Steps",
+            lambda step: _times(grid.cells[step.small].steps, grid.cells[step.large].steps),
+            numeric=True,
+        ),
+        Column("Difference, points", lambda step: tables.difference(compared[step]), numeric=True),
+        Column("Verdict", lambda step: tables.verdict(compared[step])),
+    ]
+    note = TESTED if tested else ONE_RUN
+    return page.tabulated(
+        "data_size", "Each step to more images", columns, found, row_heads=2, note=note, sortable=True
+    )
+
+
+def _times(small: int | None, large: int | None) -> str | None:
+    return f"{large / small:.2g} ×" if small and large else None
+
+
+def _slopes(page: Page) -> list[view.Block]:
+    grid = page.grid
+    rows = [
+        (each, grid.cells[a], grid.cells[b], slope)
+        for each in page.findings.data_size.scaling
+        for (a, b), slope in zip(pairwise(each.cells), each.slopes, strict=True)
+        if slope is not None
+    ]
+    row = tuple[Scaling, Cell, Cell, float]
+    columns: list[Column[row]] = [
+        Column("Series", lambda own: page.names.series(own[0].model, own[0].init)),
+        Column(
+            "Data", lambda own: f"{wording.fraction(own[1].fraction)} → {wording.fraction(own[2].fraction)}"
+        ),
+        Column(
+            "Local slope",
+            lambda own: view.Cell(
+                wording.decimal(own[3], 2), "", (*own[1].runs, *own[2].runs), "slope", own[3]
+            ),
+            numeric=True,
+        ),
+        Column(
+            "Error per doubling",
+            lambda own: f"{wording.signed(100 * (2 ** own[3] - 1), 0)} %",
+            numeric=True,
+        ),
+    ]
+    note = " ".join([SLOPES_NOTE, *say.unfitted(page.findings)])
+    return page.tabulated("scaling", "How the error falls with images", columns, rows, row_heads=2, note=note)
+
+
+def _fits(page: Page) -> list[view.Block]:
+    rows = [(each, each.fit) for each in page.findings.data_size.scaling if each.fit is not None]
+    row = tuple[Scaling, Fit]
+
+    def parameter(name: str) -> Column[row]:
+        def cell(own: row) -> view.Cell:
+            found = getattr(own[1], name)
+            runs = tuple(run for each in own[0].cells for run in page.grid.cells[each].runs)
+            return view.Cell(
+                f"{found.value:.3g}", f"{found.low:.3g} to {found.high:.3g}", runs, f"fit_{name}", found.value
+            )
+
+        return Column(name, cell, numeric=True)
+
+    columns: list[Column[row]] = [
+        Column("Series", lambda own: page.names.series(own[0].model, own[0].init)),
+        parameter("a"),
+        parameter("b"),
+        parameter("c"),
+        Column(
+            "RMSE, points",
+            lambda own: view.Cell(f"{100 * own[1].rmse:.2f}", f"df = {own[1].df}", value=own[1].rmse),
+            numeric=True,
+        ),
+        Column("Data reliance, points", lambda own: wording.bare_points(own[1].reliance), numeric=True),
+        Column("Last doubling, points", lambda own: wording.bare_points(own[1].last_doubling), numeric=True),
+    ]
+    return page.tabulated("scaling_fit", "Power laws with a floor", columns, rows, note=FIT_NOTE)

@@ -1,0 +1,76 @@
+"""The paragraph of discussion 1, chosen by readings."""
+
+from scalestudy.findings.model import Evidence, Stance
+from scalestudy.report import wording
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.expectation.find import Expectation, Figure, Missing, Why
+from scalestudy.topics.findings import Findings
+
+MISSING = {Missing.NOTHING_COMPARED: "The study compares neither two training-set sizes nor two models."}
+FIGURES = {
+    Figure.SHOWS: "The textbook figure shows: more images and larger models are ahead.",
+    Figure.PARTLY: "The textbook figure, with more images and larger models ahead, shows in part.",
+    Figure.NOT: "The textbook figure, with more images and larger models ahead, does not show.",
+    Figure.OPEN: "These runs do not decide whether the textbook figure (more images, larger models ahead) shows.",
+}
+WHY = {
+    (
+        Why.OPTIMISATION,
+        Stance.FOR,
+    ): "Optimisation holds the larger model back: it fits even its own training images worse.",
+    (
+        Why.OPTIMISATION,
+        Stance.AGAINST,
+    ): "Optimisation is not it: the larger model fits its own training images better.",
+    (
+        Why.OVERFITTING,
+        Stance.FOR,
+    ): "Overfitting fits: the larger model has the larger gap between training and test.",
+    (Why.OVERFITTING, Stance.AGAINST): "Overfitting does not fit: the larger model has the smaller gap.",
+    (
+        Why.LEARNING_RATE,
+        Stance.FOR,
+    ): "The learning rate may be too high: some runs fall and rise between epochs.",
+    (Why.LEARNING_RATE, Stance.AGAINST): "Nothing points to the learning rate: the runs are steady.",
+    (
+        Why.FEW_STEPS,
+        Stance.FOR,
+    ): "Few steps fit: most of what a larger subset gains comes with its further steps.",
+    (Why.FEW_STEPS, Stance.AGAINST): "Few steps are not it: most of the difference is there at equal steps.",
+}
+OPEN = {
+    Why.OPTIMISATION: "optimisation",
+    Why.OVERFITTING: "overfitting",
+    Why.LEARNING_RATE: "the learning rate",
+    Why.FEW_STEPS: "data against steps",
+    Why.STEM: "the stock stem, made for larger images and not varied here",
+}
+
+
+def say(findings: Findings) -> Said:
+    """Return the paragraph; none where nothing is compared."""
+    found = findings.expectation
+    if found.missing is not None:
+        return Said()
+    return Said(points=(figure(found), *reasons(found)))
+
+
+def figure(found: Expectation) -> Sentence:
+    """Whether the textbook figure shows."""
+    sides = [side for side in (found.data, found.models) if side is not None]
+    keys = tuple(dict.fromkeys(key for side in sides for key in side.differences))
+    return Sentence(FIGURES[found.figure], Evidence(differences=keys), ("accuracy_by_size", "model_size"))
+
+
+def reasons(found: Expectation) -> list[Sentence]:
+    """Return each possible reason as these runs judge it."""
+    said = [
+        Sentence(WHY[each.reason, each.stance], each.evidence)
+        for each in found.reasons
+        if each.stance is not Stance.OPEN
+    ]
+    undecided = [each for each in found.reasons if each.stance is Stance.OPEN]
+    if undecided:
+        text = f"not decided here: {wording.listing([OPEN[each.reason] for each in undecided], 'or')}"
+        said.append(Sentence(wording.sentence(text), undecided[0].evidence))
+    return said

@@ -1,0 +1,146 @@
+"""Training against test: the gap after the last epoch, and whether runs were still improving, or unstable."""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import pairwise
+
+from scalestudy.findings.model import Cell, Direction, Effect, Record
+from scalestudy.findings.study import Study
+from scalestudy.stats.estimate import slope_weights
+from scalestudy.stats.proportions import binomial_error
+
+LEAST_JUMP = 0.02
+"""A run that turns back by less than two points is not called unstable, however many test images there are."""
+NOISE = 3.0 * math.sqrt(2)
+"""A change between two epochs counts from three standard errors of a difference of two test accuracies on."""
+
+
+class Missing(StrEnum):
+    """Why there is nothing to find."""
+
+    NO_RUN = "no_run"
+
+
+class Course(StrEnum):
+    """How the runs of a cell ended.
+
+    IMPROVING: the last epoch still raised test accuracy beyond the run-to-run spread. UNSTABLE: in some run it
+    fell and rose between epochs beyond test noise. SETTLED: neither. UNKNOWN: too few epochs, or no spread.
+    """
+
+    IMPROVING = "improving"
+    UNSTABLE = "unstable"
+    SETTLED = "settled"
+    UNKNOWN = "unknown"
+
+
+class Ended(Record):
+    """How the runs of a cell ended: the change of test accuracy in the last epoch, and which runs were unstable."""
+
+    cell: str
+    course: Course
+    change: Effect | None
+    unstable: tuple[str, ...]
+
+
+class GapAt(Record):
+    """The mean gap over the base cells of one fraction."""
+
+    fraction: str
+    gap: float
+    cells: tuple[str, ...]
+
+
+class Overfitting(Record):
+    """All that was found about gaps and courses. `trend` is the gap's change per doubling of the training images."""
+
+    missing: Missing | None
+    gaps: tuple[GapAt, ...] = ()
+    trend: Effect | None = None
+    ended: tuple[Ended, ...] = ()
+
+    def of(self, course: Course) -> list[Ended]:
+        """Return the cells that ended so."""
+        return [each for each in self.ended if each.course is course]
+
+
+def find(study: Study) -> Overfitting:
+    """Return gaps and courses of the base recipe's cells."""
+    grid = study.grid
+    cells = [cell for cell in grid.having(grid.base.cells) if cell.stat("gap") is not None]
+    if not cells:
+        return Overfitting(missing=Missing.NO_RUN)
+    return Overfitting(
+        missing=None, gaps=_gaps(study, cells), trend=_trend(study, cells), ended=_ended(study, cells)
+    )
+
+
+def _gaps(study: Study, cells: Sequence[Cell]) -> tuple[GapAt, ...]:
+    found = []
+    for fraction in study.grid.fractions:
+        own = [cell for cell in cells if cell.fraction == fraction]
+        values = [stat.value for cell in own if (stat := cell.stat("gap")) is not None]
+        if values:
+            names = tuple(cell.id for cell in own)
+            found.append(GapAt(fraction=fraction, gap=sum(values) / len(values), cells=names))
+    return tuple(found)
+
+
+def _trend(study: Study, cells: Sequence[Cell]) -> Effect | None:
+    """Return the mean slope of the gap over log2 of the images, over all series of two sizes or more."""
+    there = {cell.id for cell in cells}
+    terms: list[list[tuple[float, str]]] = []
+    for series in study.grid.series():
+        own = [cell for cell in study.cells(series.cells) if cell.id in there and cell.train_images]
+        weights = slope_weights([math.log2(cell.train_images or 1) for cell in own])
+        if weights is not None:
+            terms.append([(weight, cell.id) for weight, cell in zip(weights, own, strict=True)])
+    if not terms:
+        return None
+    joined = [(weight / len(terms), name) for own in terms for weight, name in own]
+    return study.effects([joined], study.values("gap"))[0]
+
+
+def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:
+    curves, images = study.collected.curves, sum(study.test_counts)
+    last: dict[str, list[float]] = {}
+    unstable: dict[str, tuple[str, ...]] = {}
+    for cell in cells:
+        own = {run: [float(v) for v in curves[run]["test_accuracy"]] for run in cell.runs if run in curves}
+        if own and all(len(values) > 1 for values in own.values()):
+            last[cell.id] = [values[-1] - values[-2] for values in own.values()]
+        unstable[cell.id] = tuple(run for run, values in own.items() if is_unstable(values, images))
+    effects = dict(zip(last, study.effects([[(1.0, name)] for name in last], last), strict=True))
+    return tuple(
+        Ended(
+            cell=cell.id,
+            course=_course(effects.get(cell.id), unstable[cell.id]),
+            change=effects.get(cell.id),
+            unstable=unstable[cell.id],
+        )
+        for cell in cells
+    )
+
+
+def _course(change: Effect | None, unstable: Sequence[str]) -> Course:
+    if unstable:
+        return Course.UNSTABLE
+    if change is None or change.direction is Direction.UNTESTED:
+        return Course.UNKNOWN
+    return Course.IMPROVING if change.direction is Direction.RISES else Course.SETTLED
+
+
+def is_unstable(accuracies: Sequence[float], test_images: int) -> bool:
+    """Return whether a test accuracy falls between two epochs and rises between two others, both beyond test noise.
+
+    A curve that bends, levels off or falls steadily is not unstable; one that goes 47, 39, 52, 42, 50 is.
+    """
+    falls = rises = False
+    for before, after in pairwise(accuracies):
+        least = LEAST_JUMP
+        if test_images:
+            least = max(LEAST_JUMP, NOISE * binomial_error((before + after) / 2, test_images))
+        falls |= before - after > least
+        rises |= falls and after - before > least
+    return falls and rises

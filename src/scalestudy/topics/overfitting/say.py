@@ -1,0 +1,67 @@
+"""The sentences about gaps and learning curves, each chosen by a reading."""
+
+from scalestudy.findings.model import Direction, Evidence
+from scalestudy.report import wording
+from scalestudy.report.names import share_of_data
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.overfitting.find import Course, Missing
+from scalestudy.topics.words import direction
+
+MISSING = {Missing.NO_RUN: "No run of the base recipe is complete yet; run the missing ones."}
+
+
+def say(findings: Findings) -> Said:
+    """Return the sentences; none without a complete run."""
+    if findings.overfitting.missing is not None:
+        return Said()
+    return Said(points=(*gap(findings), *courses(findings)))
+
+
+def gap(findings: Findings) -> list[Sentence]:
+    """The gap on the smallest and the largest subset, and its trend over all of them."""
+    found = findings.overfitting
+    first, last = found.gaps[0], found.gaps[-1]
+    cells = Evidence(cells=tuple(name for each in found.gaps for name in each.cells))
+    shown = (("gap_by_size",), ("overfitting",))
+    if first is last:
+        text = f"training accuracy minus test accuracy is {wording.signed_points(first.gap)} on average"
+        return [Sentence(wording.sentence(text), cells, *shown)]
+    text = (
+        f"the mean gap between training and test accuracy is {wording.signed_points(first.gap)} on "
+        f"{share_of_data(first.fraction)} and {wording.signed_points(last.gap)} on {share_of_data(last.fraction)}"
+    )
+    sentences = [Sentence(wording.sentence(text), cells, *shown)]
+    if found.trend is not None and found.trend.direction is not Direction.UNTESTED:
+        text = (
+            f"over the whole range of images the gap {direction(found.trend.direction, 'grows', 'shrinks')}"
+        )
+        sentences.append(Sentence(wording.sentence(text), cells, *shown))
+    return sentences
+
+
+def courses(findings: Findings) -> list[Sentence]:
+    """How many settings were still improving, and how many unstable, when training ended."""
+    ended = [each for each in findings.overfitting.ended if each.course is not Course.UNKNOWN]
+    if not ended:
+        return []
+    sentences = []
+    words = {
+        Course.IMPROVING: "were still improving on the test set in their last epoch",
+        Course.UNSTABLE: "were unstable: test accuracy fell and rose between epochs beyond test noise",
+    }
+    for course, what in words.items():
+        own = findings.overfitting.of(course)
+        if own:
+            text = f"{wording.number_word(len(own))} of {wording.number_word(len(ended))} settings {what}"
+            cells = tuple(each.cell for each in own)
+            sentences.append(
+                Sentence(
+                    wording.sentence(text), Evidence(cells=cells), ("learning_curves",), ("overfitting",)
+                )
+            )
+    if not sentences:
+        text = "the runs had settled: the last epoch did not raise test accuracy beyond the run-to-run spread"
+        cells = tuple(each.cell for each in ended)
+        sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("learning_curves",)))
+    return sentences
