@@ -8,6 +8,7 @@ from snakemake import __version__ as snakemake_version
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
+from scalestudy.workflow.ending import name_report_at_exit
 from scalestudy.workflow.lock import lock_study
 from scalestudy.workflow.plan import Plan, one_of, project_files
 from scalestudy.workflow.scheduler import put_commands_on_path
@@ -64,6 +65,10 @@ onstart:
     PLAN.start(
         workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads)
     )
+
+
+onsuccess:
+    name_report_at_exit(STUDY)
 
 
 onerror:

@@ -212,7 +212,7 @@ def test_a_picture_that_cannot_be_read_is_named_by_its_index() -> None:
 @pytest.mark.parametrize("name", sorted(set(TORCHVISION) - {"FakeData"}))
 def test_the_installed_torchvision_knows_each_name_and_its_splits(name: str, tmp_path: Path) -> None:
     kind = getattr(torchvision.datasets, name)
-    for arguments in TORCHVISION[name]:
+    for arguments in TORCHVISION[name][:2]:
         if arguments is None:
             continue
         more = {"download": False} if "download" in inspect.signature(kind.__init__).parameters else {}

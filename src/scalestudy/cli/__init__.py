@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scalestudy import __version__
-from scalestudy.cli import data, report, results, sharing, study, training
+from scalestudy.cli import data, new, report, results, sharing, study, training
 from scalestudy.errors import UserError, printable
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 STUDY, RUNS, WORKFLOW = "A study", "By hand", "Steps of the workflow"
+app.command(rich_help_panel=STUDY)(new.new)
 app.command(rich_help_panel=STUDY)(study.check)
 app.command(rich_help_panel=STUDY)(study.plan)
 app.command(rich_help_panel=STUDY)(study.status)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +9,14 @@ import typer
 
 from scalestudy.errors import UserError
 from scalestudy.files import write_json
-from scalestudy.machine import usable_cpus
-from scalestudy.report.wording import duration
+from scalestudy.report.wording import counted, duration
 from scalestudy.results.status import RunStatus, clock, study_status, summary
 from scalestudy.study.config import DEFAULT_STUDY, Study, json_schema, load_study
 from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow.study_record import study_record
 
 if TYPE_CHECKING:
-    from scalestudy.workflow.disk import Room
-    from scalestudy.workflow.estimate import Estimate
+    from scalestudy.workflow.price import Price
 
 Name = Annotated[
     str,
@@ -105,39 +102,14 @@ def plan(
     from rich.console import Console
     from rich.table import Table
 
-    from scalestudy.study.paths import run_folder
-    from scalestudy.workflow.disk import rooms
-    from scalestudy.workflow.estimate import Speeds, count_images, estimate, speed_key
+    from scalestudy.workflow.price import price
 
     loaded, runs = load(study, config)
-    upstreams = {
-        run.weights.name: run.weights.upstream for run in runs if run.weights and run.weights.upstream
-    }
-    jobs = [*upstreams.values(), *runs]
-    train_eval = loaded.compute.train_eval
-    speeds = Speeds.of_machine().with_finished(
-        (run_folder(loaded.name, run.name) for run in runs), train_eval
-    )
-    unknown = {speed_key(run.settings): run.settings for run in jobs if speeds.find(run.settings) is None}
-    if unknown and calibrate:
-        from scalestudy.training.calibration import measure_speeds
-
-        print(f"measuring {len(unknown)} kinds of run on this machine", flush=True)
-        speeds = measure_speeds(unknown.values(), loaded.compute, speeds)
-    sizes: dict[str, tuple[int, int] | None] = {}
-    unsized: list[str] = []
-    for dataset, settings in {run.dataset: run.dataset_settings for run in jobs}.items():
-        try:
-            sizes[dataset] = count_images(settings, dataset)
-        except UserError as error:
-            sizes[dataset] = None
-            unsized.append(str(error))
-    estimates = [estimate(run, speeds, sizes[run.dataset], train_eval) for run in jobs]
-
+    found = price(loaded, runs, calibrate=calibrate, workers=workers)
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for run, each in zip(jobs, estimates, strict=True):
+    for run, each in zip(found.jobs, found.estimates, strict=True):
         table.add_row(
             run.name,
             _count(each.images),
@@ -147,40 +119,45 @@ def plan(
             "?" if each.seconds is None else duration(each.seconds) + ("" if each.measured else " (guess)"),
         )
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-    at_once = workers or max(1, usable_cpus() // loaded.compute.threads)
-    what = f"{len(runs):,} runs" + (f" and {len(upstreams)} upstream stages" if upstreams else "")
-    print(f"\n{what}; {_time_in_words(estimates, at_once)}")
-    for reason in unsized:
+    print(f"\n{price_in_words(found)}")
+    for reason in found.unsized:
         print(
             f"  not known: {reason}; `snakemake data --config study={study or loaded.name}` prepares the data"
         )
-    for line in _room_lines(rooms(jobs, loaded.name, sizes, at_once, loaded.save_weights), bool(unsized)):
+    for line in room_lines(found):
         print(line)
 
 
-def _time_in_words(estimates: "Sequence[Estimate]", at_once: int) -> str:
-    """Return how long jobs take, or that it is not known, or for how many it is not."""
+def price_in_words(price: "Price") -> str:
+    """Return how many runs there are and how long they take, or that it is not known, or for how many it is not."""
     from scalestudy.workflow.estimate import makespan
 
-    known = [each.seconds for each in estimates if each.seconds is not None]
+    runs = len(price.jobs) - price.upstreams
+    what = counted(runs, "run") + (
+        f" and {counted(price.upstreams, 'upstream stage')}" if price.upstreams else ""
+    )
+    known = price.known_seconds
     if not known:
-        return "how long they take is not known yet"
-    end = makespan(known, at_once)
-    words = f"{duration(sum(known))} of training and measuring in all, about {duration(end)} with {at_once} at once"
-    if len(known) < len(estimates):
-        rest = len(estimates) - len(known)
+        return f"{what}; how long they take is not known yet"
+    end = makespan(known, price.at_once)
+    words = (
+        f"{what}; {duration(sum(known))} of training and measuring in all, about {duration(end)} with "
+        f"{price.at_once} at once"
+    )
+    if len(known) < len(price.jobs):
+        rest = len(price.jobs) - len(known)
         return f"{words} for {len(known):,} of them; how long the other {rest:,} take is not known yet"
     return f"{words} (until {clock(end)})"
 
 
-def _room_lines(rooms: "Sequence[Room]", some_unknown: bool) -> list[str]:
+def room_lines(price: "Price") -> list[str]:
     """Return what the study will write, disk by disk, beside what is free there; a warning where that is too little."""
     from scalestudy.workflow.disk import size_text
 
     lines = []
-    for room in rooms:
+    for room in price.rooms:
         parts = ", ".join(f"{folder}/ {size_text(size)}" for folder, size in room.needed.items())
-        bound = "at least" if some_unknown else "up to"
+        bound = "at least" if price.unsized else "up to"
         lines.append(f"disk space: {bound} {size_text(room.total)} ({parts}); {size_text(room.free)} free")
         if room.total > room.free:
             lines.append(

@@ -94,6 +94,10 @@ class SourceSettings(BaseModel):
         """Return the training and test images, where they are known before anything is read."""
         return None
 
+    def usual_side(self) -> int | None:
+        """Return the shorter side of most pictures, in pixels, where it is known before anything is read."""
+        return None
+
     def extra_bytes(self) -> int:
         """Return the bytes of disk that preparing takes beside the store: archives, and what they unpack to."""
         return 0
@@ -119,6 +123,9 @@ class Digits(SourceSettings):
     def known_sizes(self) -> tuple[int, int]:
         test = round(1797 * float(self.test_fraction))
         return 1797 - test, test
+
+    def usual_side(self) -> int:
+        return 8
 
 
 class Glyphs(SourceSettings):
@@ -193,6 +200,9 @@ class Cifar(SourceSettings):
 
     def known_sizes(self) -> tuple[int, int] | None:
         return (50_000, 10_000) if self.md5 is None else None
+
+    def usual_side(self) -> int:
+        return 32
 
     def extra_bytes(self) -> int:
         given = Path(self.archive).expanduser() if self.archive is not None else None
@@ -299,7 +309,7 @@ class Torchvision(SourceSettings):
 
     @model_validator(mode="after")
     def _options_leave_the_splits_apart(self) -> "Torchvision":
-        train, test = TORCHVISION[self.name]
+        train, test, _ = TORCHVISION[self.name]
         kept = {key for key in train if test is not None and train[key] != test[key]}
         for key in self.options or {}:
             if key in kept or key in ("root", "download", "transform", "target_transform", "transforms"):
@@ -311,6 +321,9 @@ class Torchvision(SourceSettings):
 
     def store_name(self) -> str:
         return self.name
+
+    def usual_side(self) -> int:
+        return TORCHVISION[self.name].side
 
     def identity(self) -> dict[str, Any]:
         values = super().identity()

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+WORKFLOW = Path(__file__).parents[3]
+"""The folder of the workflow itself, where a project of one's own has its studies elsewhere: Snakefile, profiles."""
+
 DATA = Path("data")
 WEIGHTS = Path("weights")
 RESULTS = Path("results")

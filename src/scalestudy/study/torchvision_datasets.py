@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 
 
 class Splits(NamedTuple):
-    """The arguments that open the training and the test set; `test` None: there is one set, to be split."""
+    """The arguments that open the training and the test set; `test` None: there is one set, to be split.
+
+    side: the shorter side of most pictures, in pixels; 300 stands for photographs of many sizes.
+    """
 
     train: dict[str, Any]
     test: dict[str, Any] | None
+    side: int = 300
 
 
-def _split(train: str, test: str) -> Splits:
-    return Splits({"split": train}, {"split": test})
+def _split(train: str, test: str, side: int = 300) -> Splits:
+    return Splits({"split": train}, {"split": test}, side)
 
 
 TORCHVISION: dict[str, Splits] = {
@@ -24,30 +28,30 @@ TORCHVISION: dict[str, Splits] = {
     "Caltech256": Splits({}, None),
     "Country211": _split("train", "test"),
     "DTD": _split("train", "test"),
-    "EMNIST": Splits({"split": "balanced", "train": True}, {"split": "balanced", "train": False}),
-    "EuroSAT": Splits({}, None),
-    "FER2013": _split("train", "test"),
+    "EMNIST": Splits({"split": "balanced", "train": True}, {"split": "balanced", "train": False}, 28),
+    "EuroSAT": Splits({}, None, 64),
+    "FER2013": _split("train", "test", 48),
     "FGVCAircraft": _split("trainval", "test"),
     "FakeData": Splits({}, None),
-    "FashionMNIST": Splits({"train": True}, {"train": False}),
+    "FashionMNIST": Splits({"train": True}, {"train": False}, 28),
     "Flowers102": _split("train", "test"),
     "Food101": _split("train", "test"),
-    "GTSRB": _split("train", "test"),
+    "GTSRB": _split("train", "test", 50),
     "INaturalist": Splits({"version": "2021_train"}, {"version": "2021_valid"}),
     "ImageNet": _split("train", "val"),
     "Imagenette": _split("train", "val"),
-    "KMNIST": Splits({"train": True}, {"train": False}),
+    "KMNIST": Splits({"train": True}, {"train": False}, 28),
     "LFWPeople": _split("train", "test"),
-    "MNIST": Splits({"train": True}, {"train": False}),
+    "MNIST": Splits({"train": True}, {"train": False}, 28),
     "OxfordIIITPet": _split("trainval", "test"),
-    "PCAM": _split("train", "test"),
+    "PCAM": _split("train", "test", 96),
     "Places365": _split("train-standard", "val"),
-    "QMNIST": Splits({"train": True}, {"train": False}),
+    "QMNIST": Splits({"train": True}, {"train": False}, 28),
     "RenderedSST2": _split("train", "test"),
-    "SEMEION": Splits({}, None),
-    "STL10": _split("train", "test"),
+    "SEMEION": Splits({}, None, 16),
+    "STL10": _split("train", "test", 96),
     "SUN397": Splits({}, None),
-    "SVHN": _split("train", "test"),
+    "SVHN": _split("train", "test", 32),
     "StanfordCars": _split("train", "test"),
-    "USPS": Splits({"train": True}, {"train": False}),
+    "USPS": Splits({"train": True}, {"train": False}, 16),
 }

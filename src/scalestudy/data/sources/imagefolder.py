@@ -31,8 +31,11 @@ _PIECE_FILES = 256
 
 
 @dataclass
-class _Dataset:
-    """What is to be read: the class names by label, and for each split its files (relative) and labels."""
+class FolderImages:
+    """What is to be read: the class names by label, and for each split its files (relative to `root`) and labels.
+
+    own_test_set: the folder has a test set; else one was split off. ignored, notes: what a person should know.
+    """
 
     root: bytes
     names: list[str]
@@ -40,6 +43,11 @@ class _Dataset:
     labels: dict[Split, NDArray[np.int64]]
     ignored: list[str]
     notes: list[str]
+    own_test_set: bool
+
+    def counts(self, split: Split) -> list[int]:
+        """Return how many images of each class a split has."""
+        return [int(count) for count in np.bincount(self.labels[split], minlength=len(self.names))]
 
 
 def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Written:
@@ -48,7 +56,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
     Raises UserError for a folder without the layout above, classes that do not fit, and (unless `bad_files`
     is `skip`) files that cannot be read: all of them are listed.
     """
-    dataset = _find(settings)
+    dataset = find_images(settings)
     names = dataset.names
     for line in (*dataset.ignored, *dataset.notes):
         say(f"note: {line}")
@@ -106,7 +114,7 @@ def look(settings: ImageFolder) -> Look:
 
     Raises UserError as `write` does for a folder whose layout does not fit.
     """
-    found = _find(settings)
+    found = find_images(settings)
     sizes = len(found.files["train"]), len(found.files["test"])
     return Look(sizes, len(found.names), [*found.notes, *found.ignored])
 
@@ -118,8 +126,11 @@ def class_order(names: Sequence[bytes]) -> list[bytes]:
     return sorted(names)
 
 
-def _find(settings: ImageFolder) -> _Dataset:
-    """Return what is to be read, checked as far as it can be without decoding."""
+def find_images(settings: ImageFolder) -> FolderImages:
+    """Return what the folder holds, by names alone: no file is opened.
+
+    Raises UserError for a folder whose layout does not fit, or whose classes do not.
+    """
     root = os.path.expanduser(settings.folder.encode())
     try:
         layout = find_layout(root, classes_are_told=settings.num_classes is not None)
@@ -150,13 +161,14 @@ def _find(settings: ImageFolder) -> _Dataset:
         kept, off = split_off_test(labels, settings.test_fraction, settings.split_seed)
         test_files, test_labels = [files[index] for index in off], labels[off]
         files, labels = [files[index] for index in kept], labels[kept]
-    return _Dataset(
+    return FolderImages(
         root,
         names,
         {"train": files, "test": test_files},
         {"train": labels, "test": test_labels},
         _left_out(train, test),
         notes,
+        layout.test is not None,
     )
 
 

@@ -84,7 +84,7 @@ def _open(settings: Torchvision, root: Path) -> list[MapStyle]:
         common["root"] = root
     if "download" in own or passes_on:
         common["download"] = True
-    splits = [each for each in TORCHVISION[settings.name] if each is not None]
+    splits = [each for each in TORCHVISION[settings.name][:2] if each is not None]
     try:
         with _bounded():
             return [kind(**{**common, **each, **(settings.options or {})}) for each in splits]

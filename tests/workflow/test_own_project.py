@@ -1,0 +1,103 @@
+"""Studies, data and results in a folder of one's own, with this workflow as a Snakemake module: to the report."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from image_folders import fill
+from working_copy import PROJECT, Project
+
+pytestmark = pytest.mark.workflow
+
+STUDY = """
+dataset: {source: imagefolder, folder: ../pets}
+recipe: {model: resnet18, batch_size: 8, epochs: 1, fraction: [1/2, 1]}
+"""
+OWN_RULE = """
+rule summary:
+    input:
+        "report/tiny/report.html",
+    output:
+        "summary.txt",
+    shell:
+        "head -1 results/tiny/results.csv > {output}"
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project made by `scalestudy new --project` beside a folder of pictures, with a study and a rule of its own."""
+    home = tmp_path_factory.mktemp("home")
+    fill(home / "pets", cat=20, dog=20)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "SCALESTUDY_CACHE": str(home / "cache"),
+    }
+    environment.pop("SNAKEMAKE_PROFILE", None)
+    Project(home, environment).scalestudy("new", "--project", "my studies")
+    project = Project(home / "my studies", environment)
+    (project.root / "config/tiny.yaml").write_text(STUDY)
+    with (project.root / "Snakefile").open("a") as file:
+        file.write(OWN_RULE)
+    return project
+
+
+def test_a_study_runs_to_its_report_and_everything_lies_in_ones_own_folder(own: Project) -> None:
+    before = {
+        path for path in PROJECT.glob("*/*") if path.parts[-2] in ("results", "data", "report", "weights")
+    }
+    assert "valid; 2 runs" in own.scalestudy("check", "tiny").stdout
+    done = own.snakemake("--cores", "2", "--config", "study=tiny")
+    assert done.stderr.splitlines()[-1] == "The report is ready: report/tiny/report.html"
+    assert (own.root / "report/tiny/report.html").is_file()
+    assert len(list((own.root / "results/tiny/runs").iterdir())) == 2
+    assert "2 of 2 runs done" in own.scalestudy("status", "tiny").stdout
+    after = {
+        path for path in PROJECT.glob("*/*") if path.parts[-2] in ("results", "data", "report", "weights")
+    }
+    assert after == before
+
+
+def test_a_rule_of_ones_own_goes_on_from_the_report(own: Project) -> None:
+    own.snakemake("--cores", "2", "summary.txt", "--config", "study=tiny")
+    assert (own.root / "summary.txt").read_text().startswith("run,state,")
+
+
+def test_a_second_start_does_nothing_and_says_so(own: Project) -> None:
+    again = own.snakemake("--cores", "2", "--config", "study=tiny")
+    assert "Nothing to be done" in again.stderr
+    assert "The report is ready" not in again.stderr
+
+
+def test_the_lock_on_a_study_holds_there_too(own: Project) -> None:
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "study=tiny", "epochs=60"]
+    first = subprocess.Popen(
+        command,
+        cwd=own.root,
+        env=own.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 120
+        while not any('"running"' in path.read_text() for path in _statuses(own.root)):
+            assert time.monotonic() < end, "no run has started"
+            time.sleep(0.2)
+        second = own.snakemake("--cores", "1", "--config", "study=tiny", "epochs=60", check=False)
+        assert second.returncode != 0
+        assert "another Snakemake works on study tiny" in second.stderr
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+
+
+def _statuses(root: Path) -> list[Path]:
+    return list(root.glob("results/tiny/runs/*/status.json"))
