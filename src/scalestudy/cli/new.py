@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, nearest
 from scalestudy.report.wording import counted, duration, few, listing
 from scalestudy.study.config import CONFIG_FOLDER, Study, load_study
 from scalestudy.study.dataset import DatasetSettings, ImageFolder, parse_dataset
 from scalestudy.study.faults import describe
-from scalestudy.study.models import model_of, nearest
+from scalestudy.study.models import model_of
 from scalestudy.study.names import safe_name, slug
 from scalestudy.study.propose import Facts, Proposal, concerns, lighter, propose, study_text
 from scalestudy.study.runs import Run, plan_runs
