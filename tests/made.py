@@ -62,6 +62,7 @@ def made_study(
     curve: Callable[[Settings, float], Sequence[float]] | None = None,
     validation: Callable[[Settings], float] | None = None,
     predictions: Callable[[Settings, float], Predictions] | None = None,
+    references: Sequence[Mapping[str, Any]] = (),
     train_images: int = 50_000,
     test_images: int = 10_000,
     weights: Mapping[str, Any] = WEIGHTS,
@@ -73,7 +74,8 @@ def made_study(
     gives the test accuracy of each epoch from the settings and the last one; five epochs that climb in even
     steps from a tenth if left out. Training accuracy lies `gap` above test accuracy.
     `validation` gives the accuracy on held-out images, which no run has if left out,
-    `predictions` a run's predictions from its settings and its accuracy, which then follows from them.
+    `predictions` a run's predictions from its settings and its accuracy, which then follows from them,
+    `references` are tables of reported numbers as study.json has them.
     """
     runs, curves, saved = [], {}, {}
     for recipe, model, init, fraction in itertools.product(recipes, models, inits, fractions):
@@ -105,6 +107,7 @@ def made_study(
                 "dataset": {"name": "made", "path": "data/made", "title": "Made-up images"},
                 "recipe": {key: value for key, value in RECIPE.items() if key not in recipes[0]} | recipes[0],
                 "weights": {init: weights.get(init, {"title": init}) for init in inits if init != "none"},
+                "references": list(references),
                 "runs": [{"run": run.name, "settings": dict(run.settings)} for run in runs],
             },
             runs=tuple(runs),

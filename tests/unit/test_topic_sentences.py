@@ -21,6 +21,13 @@ def said(findings: Findings) -> list[tuple[str, Said]]:
     return [(topic.name, topic.part("say").say(findings)) for topic in TOPICS]
 
 
+REPORTED = [
+    {"model": model, "init": init, "fraction": "1", "test_accuracy": 0.5}
+    for model in ("resnet18", "resnet50")
+    for init in ("none", "glyphs")
+]
+
+
 @dataclass(frozen=True)
 class Case:
     """A study whose factors act at random: helping, hurting or neither, differently on each cell, with gaps in it."""
@@ -60,6 +67,7 @@ class Case:
             missing=lambda own: bool(rng.random() < self.lost),
             recipes=self.recipes,
             predictions=answers if self.predicted else None,
+            references=[{"title": "Reported", "rows": REPORTED}] if self.predicted else (),
         )
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scalestudy.topics import data_size, errors, expectation, model_size, overfitting, recipes, steps, weights
+from scalestudy.topics import (
+    data_size,
+    errors,
+    expectation,
+    model_size,
+    overfitting,
+    recipes,
+    reference,
+    steps,
+    weights,
+)
 from scalestudy.topics.base import FigureCard, Planned, Topic
 
 TOPICS: tuple[Topic, ...] = (
@@ -14,6 +24,7 @@ TOPICS: tuple[Topic, ...] = (
     weights.TOPIC,
     overfitting.TOPIC,
     recipes.TOPIC,
+    reference.TOPIC,
     errors.TOPIC,
 )
 

@@ -18,6 +18,7 @@ from scalestudy.topics.expectation.find import Expectation
 from scalestudy.topics.model_size.find import ModelSize
 from scalestudy.topics.overfitting.find import Overfitting
 from scalestudy.topics.recipes.find import Recipes
+from scalestudy.topics.reference.find import Reference
 from scalestudy.topics.steps.find import Steps
 from scalestudy.topics.weights.find import Weights
 
@@ -40,6 +41,7 @@ class Findings(Record):
     weights: Weights
     recipes: Recipes
     errors: Errors
+    reference: Reference
     overfitting: Overfitting
 
 
