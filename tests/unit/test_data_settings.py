@@ -115,6 +115,14 @@ def test_a_mistake_is_one_clear_line(values: dict[str, object], line: str) -> No
     assert re.search(line, fault(**values)), fault(**values)
 
 
+@pytest.mark.parametrize("value", ["imgs/pets", "./imgs", "~/imgs", "C:\\\\imgs", "."])
+def test_a_folder_in_the_place_of_a_name_is_told_how_to_be_used(value: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse_dataset(value)
+    (line,) = describe(caught.value, DatasetSettings)
+    assert f"{{source: imagefolder, folder: {value}}}" in line
+
+
 def test_numbers_may_be_text_as_yaml_and_the_command_line_give_them() -> None:
     settings = parse_dataset(
         {"source": "digits", "test_fraction": "0.10", "split_seed": "3", "num_classes": "10"}

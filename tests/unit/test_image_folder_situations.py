@@ -203,6 +203,24 @@ def test_a_class_without_test_images_is_prepared_and_noted(tmp_path: Path) -> No
     assert info["test_counts"] == [1, 1, 0]
 
 
+def test_a_class_of_files_that_are_not_read_says_what_lies_there(tmp_path: Path) -> None:
+    root = fill(tmp_path / "imgs", train__a=2, train__b=0, test__a=1, test__b=0)
+    for index in range(4):
+        (root / "train" / "b" / f"IMG_{index}.HEIC").write_bytes(b"x")
+    message = refusal(root)
+    assert (
+        f"no training images of class b in {root} (not read as images: 4 .heic); remove the folder" in message
+    )
+
+
+def test_names_that_would_move_the_cursor_are_escaped(tmp_path: Path) -> None:
+    root = fill(tmp_path / "imgs", **{"a\nb": 3, "c\x1b[31m": 3})
+    (root / "a\nb" / "x\ty.png").write_text("no")
+    info = prepare(root, "--bad-files", "skip")
+    assert info["classes"] == ["a\\nb", "c\\x1b[31m"]
+    assert info["summary"]["bad_files"]["files"] == ["a\\nb/x\\ty.png: not an image that Pillow can read"]
+
+
 # Links and special files
 
 

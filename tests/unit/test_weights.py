@@ -297,6 +297,23 @@ def test_an_upstream_stage_gives_weights_that_a_run_starts_from(
     assert json.loads((tmp_path / "run" / "run.json").read_text())["weights"]["sha256"] == record["sha256"]
 
 
+def test_training_never_overwrites_or_deletes_weights_that_it_did_not_write(tmp_path: Path) -> None:
+    data, own = str(tiny_store(tmp_path / "data")), tmp_path / "own"
+    own.mkdir()
+    torch.save(build_model("resnet18", 3, seed=1).state_dict(), own / "weights.pth")
+    before = (own / "weights.pth").read_bytes()
+    recipe = ["train", "--epochs", "1", "--batch-size", "16", "--data", data, "--precision", "float32"]
+    own_weights = ["--init", "own", "--weights", str(own / "weights.pth")]
+    for flags in (own_weights, [*own_weights, "--save-weights"]):
+        done = CliRunner().invoke(app, [*recipe, *flags, "--output", str(own)])
+        assert isinstance(done.exception, UserError)
+        assert "the initial weights lie there, as weights.pth; choose another folder" in str(done.exception)
+    done = CliRunner().invoke(app, [*recipe, "--output", str(own)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert (own / "run.json").is_file()
+    assert (own / "weights.pth").read_bytes() == before
+
+
 def test_weights_and_init_go_together_and_a_fetch_needs_one_origin(tmp_path: Path) -> None:
     for arguments, words in (
         (["train", "--init", "IMAGENET1K_V1"], "weights go with an init"),

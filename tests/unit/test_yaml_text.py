@@ -52,9 +52,11 @@ def test_a_key_given_twice_stays_an_error_with_its_line(tmp_path: Path, text: st
 
 
 def test_off_and_no_are_names_and_only_true_and_false_are_switches() -> None:
-    text = "{off: [no, yes, on, off, y, n], 1: x, null: x, 2026-01-01: x, a: true, b: False}"
+    text = (
+        "{off: [no, yes, on, off, y, n, Trueman, 3D, 1.5x], 1: x, null: x, 2026-01-01: x, a: true, b: False}"
+    )
     assert parse_yaml(text, "here") == {
-        "off": ["no", "yes", "on", "off", "y", "n"],
+        "off": ["no", "yes", "on", "off", "y", "n", "Trueman", "3D", "1.5x"],
         "1": "x",
         "null": "x",
         "2026-01-01": "x",
@@ -72,11 +74,26 @@ def test_weights_and_experiments_may_be_called_off_and_no(tmp_path: Path) -> Non
     assert [(run.settings.init, run.experiments) for run in runs] == [("none", ("off",)), ("no", ("off",))]
 
 
-@pytest.mark.parametrize("value", ["1", "2.5", "true", "2026-01-01"])
+@pytest.mark.parametrize("value", ["1", "2.5", "true"])
 def test_a_value_that_yaml_takes_for_no_text_is_to_be_put_in_quotes(tmp_path: Path, value: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(f"dataset: digits\ntitle: {value}\n")
     with pytest.raises(UserError, match=r"title: .* is not text; if it is meant as text, put it in quotes"):
+        load_study(str(file))
+
+
+def test_no_number_is_changed_by_the_way_it_is_written(tmp_path: Path) -> None:
+    text = "[010, 1:30, 0o17, 0x1F, 1_000, 2026-01-01, 2026-13-45, 12, -3, +4, 0, 1., .5, 1.5e-3, 1e-4, .inf, ~, null]"
+    assert parse_yaml(text, "here") == [
+        "010", "1:30", "0o17", "0x1F", "1_000", "2026-01-01", "2026-13-45", 12, -3, 4, 0, 1.0, 0.5, 1.5e-3, "1e-4",
+        ".inf", None, None,
+    ]  # fmt: skip
+    file = tmp_path / "mine.yaml"
+    file.write_text("dataset: digits\ntitle: 2026-01-01\nrecipe: {seed: 010, lr: 1e-4}\n")
+    study = load_study(str(file))
+    assert (study.title, study.recipe["seed"], study.recipe["lr"]) == ("2026-01-01", (10,), (1e-4,))
+    file.write_text("dataset: digits\nrecipe: {epochs: 1:30}\n")
+    with pytest.raises(UserError, match=r"epochs: '1:30' is not a number"):
         load_study(str(file))
 
 
@@ -93,7 +110,8 @@ def test_a_value_that_yaml_takes_for_no_text_is_to_be_put_in_quotes(tmp_path: Pa
         (b"a: !!python/object/apply:os.system [x]\n", "could not determine a constructor"),
         (b"a: *nowhere\n", ", line 1, column 4: .*undefined alias"),
         (b"a: 1\n--- \nb: 1\n", "expected a single document"),
-        (b"a: 2026-13-45\n", "put the value in quotes"),
+        (b"a: !!int x\n", "not valid YAML: invalid literal for int"),
+        (b'a: "C:\\Users\\me"\n', ", line 1, .*write the path with / or in single quotes"),
         (b"a: \x07\n", "not valid YAML: .*special characters are not allowed"),
     ],
 )

@@ -85,9 +85,15 @@ def train(
     save_weights: Annotated[bool, typer.Option("--save-weights", help="Keep the final weights.")] = False,
 ) -> None:
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
+    from scalestudy.results.record import WEIGHTS
+
     if (settings.init == "none") != (weights is None):
         raise UserError(
             f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one"
+        )
+    if weights is not None and output is not None and weights.resolve() == (output / WEIGHTS).resolve():
+        raise UserError(
+            f"--output {output}: the initial weights lie there, as {WEIGHTS}; choose another folder"
         )
     folder = _dataset(data, settings, device)
     source = None if weights is None else (weights.stem if weights.stem != "weights" else weights.parent.name)

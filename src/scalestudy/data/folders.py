@@ -63,8 +63,12 @@ class Found:
 
 
 def shown(name: bytes) -> str:
-    """Return a file name as text: UTF-8, with bytes that are not escaped as `\\xff`, accents composed (NFC)."""
-    return unicodedata.normalize("NFC", name.decode("utf-8", "backslashreplace"))
+    """Return a file name as text: UTF-8, accents composed (NFC); what is not UTF-8 or moves the cursor is escaped."""
+    text = unicodedata.normalize("NFC", name.decode("utf-8", "backslashreplace"))
+    return "".join(
+        each.encode("unicode_escape").decode() if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each
+        for each in text
+    )
 
 
 def find_layout(root: bytes, classes_are_told: bool) -> Layout:

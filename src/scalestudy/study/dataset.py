@@ -394,6 +394,10 @@ def _named(value: object) -> object:
         return {"source": source, "name": name}
     if value in TORCHVISION:
         return {"source": "torchvision", "name": value}
+    if value not in SOURCES and ("/" in value or "\\" in value or Path(value).expanduser().is_dir()):
+        raise ValueError(
+            f"{value!r} looks like a folder; images in folders of classes are {{source: imagefolder, folder: {value}}}"
+        )
     if value not in SOURCES and (alike := nearest(value, TORCHVISION)) and not nearest(value, SOURCES):
         raise ValueError(
             f"{value!r} is no dataset that is known by its name{alike}; there are {', '.join(sources_by_name())}"

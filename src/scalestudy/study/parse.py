@@ -58,7 +58,8 @@ def _decimal(value: object) -> Decimal:
         raise ValueError(f"{value!r} is not a finite number")
     text = repr(value) if isinstance(value, float) else str(value).strip()
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{value!r} is not a number")
+        comma = "; write a point and no comma" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
+        raise ValueError(f"{value!r} is not a number{comma}")
     if not math.isfinite(float(text)):
         raise ValueError(f"{value!r} is too large for a number")
     return Decimal(text)

@@ -1,7 +1,7 @@
 """YAML as a study means it: names stay as they are written, nothing is silently dropped, faults name their line.
 
-PyYAML reads YAML 1.1, where `off`, `no`, `on` and `yes` are switches and a key `1` is a number. Here only `true` and
-`false` are switches, as in YAML 1.2 (which editors check by), and every key is text.
+PyYAML reads YAML 1.1, where `off`, `no`, `on` and `yes` are switches, `010` is 8, `1:30` is 90 and `2026-01-01` a date.
+Here plain values are read as in YAML 1.2 (its core schema, which editors check by), and every key is text.
 """
 
 import codecs
@@ -14,6 +14,9 @@ import yaml
 from scalestudy.errors import UserError
 
 _BOOL = "tag:yaml.org,2002:bool"
+_FLOAT = "tag:yaml.org,2002:float"
+_INT = "tag:yaml.org,2002:int"
+_NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
 
@@ -40,10 +43,17 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in (_MERGE, _NULL)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(_BOOL, re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+for _tag, _pattern, _first in (
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    (_INT, r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    (_FLOAT, r"[-+]?([0-9]*\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(
+        _tag, re.compile(rf"({_pattern})\Z"), list(_first)
+    )  # PyYAML only calls match
 
 
 def read_yaml(path: Path) -> Any:
@@ -72,8 +82,8 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise UserError(f"{where}: not valid YAML: nested too deeply") from None
-    except ValueError as error:  # such as 2026-13-45, which looks like a date
-        raise UserError(f"{where}: not valid YAML: {error}; put the value in quotes") from None
+    except ValueError as error:  # of a tag that somebody wrote, such as !!int x
+        raise UserError(f"{where}: not valid YAML: {error}") from None
 
 
 def _decoded(content: bytes) -> str:
@@ -89,5 +99,7 @@ def _in_words(error: yaml.MarkedYAMLError) -> str:
         return "a tab at the beginning of a line; indent with spaces"
     if "mapping values are not allowed here" in problem:
         return f"{problem} (a text with `: ` in it needs quotes; keys of one level begin in the same column)"
+    if "unknown escape character" in problem or "escape sequence" in problem:
+        return f"{problem}: in double quotes a backslash begins an escape; write the path with / or in single quotes"
     context = " ".join((error.context or "").split())
     return f"{problem} ({context})" if context else problem

@@ -27,6 +27,7 @@ from scalestudy.data.subsets import indices_sha256
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, sha256_file, write_json
 from scalestudy.results.record import (
+    RECORD,
     WEIGHTS,
     Divergence,
     EarlyStop,
@@ -208,8 +209,10 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         )
         if job.save_weights and not diverged:
             _write_weights(job.output / WEIGHTS, training)
-        else:
-            (job.output / WEIGHTS).unlink(missing_ok=True)  # of an earlier training
+        elif (
+            job.output / RECORD
+        ).is_file():  # of an earlier training; without a record they are somebody's own
+            (job.output / WEIGHTS).unlink(missing_ok=True)
         write_run(
             job.output,
             record,

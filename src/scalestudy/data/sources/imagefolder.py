@@ -149,7 +149,7 @@ def find_images(settings: ImageFolder) -> FolderImages:
             f"{shown(root)}: two class folders have the same name once it is shown: {', '.join(twice)}"
         )
     check_num_classes(names, settings.num_classes)
-    _check_empty(settings, names, [len(train.files[name]) for name in classes])
+    _check_empty(settings, names, [len(train.files[name]) for name in classes], _left_out(train))
     notes = [*layout.notes, *_unknown_classes(layout, names, test)]
     files, labels = _labelled(names, train)
     if layout.test is not None:
@@ -227,14 +227,17 @@ def _labelled(names: Sequence[str], found: Found) -> tuple[list[bytes], NDArray[
     return [file for files in of_class for file in files], labels
 
 
-def _check_empty(settings: ImageFolder, names: Sequence[str], counts: Sequence[int]) -> list[str]:
+def _check_empty(
+    settings: ImageFolder, names: Sequence[str], counts: Sequence[int], left_out: Sequence[str] = ()
+) -> list[str]:
     """Return a note on classes without training images; raise UserError unless `empty_classes` is `allow`."""
     empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if not empty:
         return []
     if settings.empty_classes == "stop":
+        lies = f" ({'; '.join(left_out)})" if left_out else ""
         raise UserError(
-            f"no training images of class {', '.join(empty)} in {settings.folder}; remove the folder, or set "
+            f"no training images of class {', '.join(empty)} in {settings.folder}{lies}; remove the folder, or set "
             "`empty_classes: allow` to keep the class"
         )
     return [f"no training images of class {', '.join(empty)} (empty_classes: allow)"]
