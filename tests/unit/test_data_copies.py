@@ -96,3 +96,5 @@ def test_the_stores_record_counts_copies_and_names_those_with_different_labels(t
     ) in notes
     assert notes in "\n".join(line.removeprefix("note: ") for line in done.output.splitlines())
     json.dumps(summary)
+    said = [line for line in done.output.splitlines() if line.startswith("note: ")]
+    assert len(set(said)) == len(said) == 2

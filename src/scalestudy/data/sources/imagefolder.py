@@ -58,7 +58,7 @@ def write(settings: ImageFolder, image_size: int, writer: StoreWriter) -> Writte
     """
     dataset = find_images(settings)
     names = dataset.names
-    for line in (*dataset.ignored, *dataset.notes):
+    for line in dataset.ignored:  # the notes are said when all is known
         say(f"note: {line}")
     counts = " and ".join(f"{len(dataset.files[split]):,} {split}" for split in SPLITS)
     say(f"{shown(dataset.root)}: {counts} images in {len(names)} classes: {', '.join(names)}")
