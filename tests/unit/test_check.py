@@ -72,11 +72,11 @@ def test_a_recipe_with_five_faults_gets_five_lines_each_with_what_is_allowed() -
     has(
         lines,
         "mine.yaml: recipe.model: model 'resnet19' is unknown (did you mean 'resnet18'?); the models are alexnet,",
-        "mine.yaml: recipe.optimizer: 'adm' is not one of adam, adamw, sgd (did you mean 'adam'?)",
+        "mine.yaml: recipe.optimizer: 'adm' is not one of adam, adamw, sgd",
         "mine.yaml: recipe.fraction: 2: input should be less than or equal to 1",
         "mine.yaml: recipe.epochs: 0: input should be greater than or equal to 1",
         "mine.yaml: recipe.schedule: 'cosin' is not one of constant, cosine,",
-        "mine.yaml: recipe.stem: 'cifr' is not one of imagenet, cifar (did you mean 'cifar'?)",
+        "mine.yaml: recipe.stem: 'cifr' is not one of imagenet, cifar",
         "mine.yaml: recipe.augmentation: 'flp' ",
     )
 

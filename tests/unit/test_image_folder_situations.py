@@ -370,6 +370,16 @@ def test_what_systems_leave_behind_is_no_class_and_no_image(tmp_path: Path) -> N
     assert "not read as images: 2 hidden, 1 .db, 1 .ini" in text
 
 
+def test_a_file_of_ones_own_called_dataset_json_is_not_replaced(tmp_path: Path) -> None:
+    root = fill(tmp_path / "imgs", a=3, b=3)
+    store = tmp_path / "imgs-store"
+    store.mkdir()
+    (store / "dataset.json").write_text("[1, 2]")
+    with pytest.raises(UserError, match=r"dataset.json is there without a prepared dataset beside it"):
+        prepare(root)
+    assert (store / "dataset.json").read_text() == "[1, 2]"
+
+
 # Formats and pixels
 
 

@@ -135,6 +135,20 @@ def test_a_checkpoint_is_taken_with_its_sha256_and_refused_with_another(tmp_path
         adopt_checkpoint(tmp_path / "none.pt", sha256, tmp_path / "other")
 
 
+def test_a_checkpoint_replaces_no_other_file_of_that_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.pt"
+    torch.save({"a.weight": torch.ones(2)}, file)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    (tmp_path / "weights.pth").write_text("precious")
+    with pytest.raises(
+        UserError, match=r"weights.pth is there already and is another file; choose another folder"
+    ):
+        adopt_checkpoint(file, sha256, tmp_path)
+    assert (tmp_path / "weights.pth").read_text() == "precious"
+    for _ in range(2):  # also over its own earlier file
+        adopt_checkpoint(file, sha256, tmp_path / "w")
+
+
 @pytest.mark.parametrize("key", [None, "state_dict", "model"])
 def test_a_state_dict_may_lie_under_a_key(tmp_path: Path, key: str | None) -> None:
     state = {"a.weight": torch.ones(2)}

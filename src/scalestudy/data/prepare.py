@@ -7,6 +7,7 @@ from scalestudy.data.copies import Copies, Place, find_copies
 from scalestudy.data.progress import say
 from scalestudy.data.sources import Written
 from scalestudy.data.store import Labels, Split, StoreWriter
+from scalestudy.errors import UserError
 from scalestudy.study.dataset import DatasetSettings
 
 _LISTED = 100  # images with different labels that dataset.json names
@@ -19,6 +20,11 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
     The same settings and images give the same bytes, dataset.json included. Raises UserError for data that
     cannot be had or read.
     """
+    record = folder / "dataset.json"
+    if record.exists() and not any(folder.glob("*_images.npy")):  # somebody's own file of that name
+        raise UserError(
+            f"{record} is there without a prepared dataset beside it; choose another folder, or delete it"
+        )
     source = import_module(f"scalestudy.data.sources.{settings.module}")
     with StoreWriter(folder, image_size) as writer:
         written: Written = source.write(settings, image_size, writer)

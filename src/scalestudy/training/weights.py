@@ -91,6 +91,11 @@ def adopt_checkpoint(
     notes = checkpoint_notes(path, model, image_size, stem)
     for note in notes:
         say(f"note: {note}")
+    target = output / "weights.pth"
+    if target.exists() and not (output / "weights.json").exists() and sha256_file(target) != sha256.lower():
+        raise UserError(
+            f"{target} is there already and is another file; choose another folder, or move it away"
+        )
     source = f"{file} ({'; '.join(notes)})" if notes else str(file)
     _place(path, output, {"source": source, "sha256": sha256.lower()})
 
