@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score
 from synthetic import collected, write_synthetic_study
 
 from scalestudy.analysis.findings import analyse
@@ -240,3 +242,30 @@ def test_a_table_of_another_plan_is_refused(tmp_path: Path) -> None:
     write_json(folder / "study.json", {**study, "runs": study["runs"][1:]})
     with pytest.raises(UserError, match="run `scalestudy collect synthetic` again"):
         analyse(folder)
+
+
+def test_balanced_accuracy_macro_f1_and_the_majority_baseline_stand_beside_accuracy(tmp_path: Path) -> None:
+    folder = write_synthetic_study(tmp_path, **SMALL, fractions=("1/2", "1"))
+    record = read_json(folder / "study.json")
+    first, second = [planned["run"] for planned in record["runs"]][:2]
+    (folder / "runs" / second / "predictions.npz").write_bytes(b"cut")
+    collect(record, record["runs"], tmp_path)
+    rows = {row["run"]: row for row in table(folder)}
+    with np.load(folder / "runs" / first / "predictions.npz") as saved:
+        labels, predictions = saved["labels"], saved["predictions"]
+    row = rows[first]
+    assert float(row["test_balanced_accuracy"]) == pytest.approx(balanced_accuracy_score(labels, predictions))
+    assert float(row["test_macro_f1"]) == pytest.approx(f1_score(labels, predictions, average="macro"))
+    assert float(row["test_majority_accuracy"]) == pytest.approx(np.bincount(labels).max() / len(labels))
+    assert row["test_top5_accuracy"] == ""  # ten classes
+    assert rows[second]["test_balanced_accuracy"] == ""
+
+
+def test_top5_accuracy_is_there_with_more_than_ten_classes(tmp_path: Path) -> None:
+    folder = write_synthetic_study(
+        tmp_path, **SMALL, fractions=("1",), classes=[f"class {n}" for n in range(12)]
+    )
+    record = read_json(folder / "study.json")
+    collect(record, record["runs"], tmp_path)
+    (row,) = table(folder)
+    assert float(row["test_accuracy"]) <= float(row["test_top5_accuracy"]) <= 1

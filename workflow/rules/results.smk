@@ -24,7 +24,9 @@ rule write_study:
 rule collect:
     input:
         # By a function: Snakemake looks each file of a plain list up by a hash of the whole list, a minute at 10,000 runs.
-        runs=lambda wildcards: PLAN.files("metrics.csv", "run.json"),
+        runs=lambda wildcards: PLAN.files(
+            "metrics.csv", "run.json", "predictions.npz"
+        ),
         study=rules.write_study.output,
     output:
         results=report(

@@ -2,16 +2,20 @@
 
 import csv
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scalestudy.files import read_json, write_json, write_text
+from scalestudy.results.measures import measures
 from scalestudy.results.read import RunResult, read_run
-from scalestudy.results.record import COUNTED, SPEED, VALIDATION, RunRecord, metrics_columns
+from scalestudy.results.record import COUNTED, PREDICTIONS, SPEED, VALIDATION, RunRecord, metrics_columns
 from scalestudy.study.parse import format_number
 from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
 from scalestudy.study.settings import RunSettings
@@ -24,6 +28,8 @@ SETTINGS = tuple(
     for column in ((setting, "dataset") if setting == "init" else (setting,))
 )
 LAST = tuple(column for column in metrics_columns(held_out=True) if column not in (*COUNTED, "lr", *SPEED))
+_MEASURES = ("balanced_accuracy", "macro_f1", "top5_accuracy", "majority_accuracy")
+TEST_MEASURES = tuple(f"test_{each}" for each in _MEASURES)
 COLUMNS = (
     "run",
     "state",
@@ -39,6 +45,7 @@ COLUMNS = (
     "parameters",
     "features",
     *LAST,
+    *TEST_MEASURES,
     "diverged_epoch",
     "diverged_step",
     "train_seconds",
@@ -73,6 +80,9 @@ def collect(study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: P
     rows = [
         _result_row(name, planned, result, test_images) for planned, result in zip(runs, results, strict=True)
     ]
+    for row, result in zip(rows, results, strict=True):
+        if result.last is not None:
+            row |= _test_measures(root / run_folder(name, result.run) / PREDICTIONS)
     write_text(folder / "results.csv", _csv(rows, COLUMNS))
     write_text(folder / "curves.csv", _curves(results))
     record = {"schema": 1, **study, "runs": [dict(planned) for planned in runs]}
@@ -133,6 +143,17 @@ def _result_row(
     if result.last is not None:
         row |= {key: result.last.get(key) for key in LAST}
     return row
+
+
+def _test_measures(predictions: Path) -> dict[str, Any]:
+    """Return the measures of the test set beside accuracy; nothing where the predictions cannot be read."""
+    try:
+        with np.load(predictions) as saved:
+            labels, answers, shares = (saved[key] for key in ("labels", "predictions", "probabilities"))
+        found = measures(labels, answers, shares)
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
+    return {f"test_{key}": getattr(found, key) for key in _MEASURES}
 
 
 def _measured(record: RunRecord) -> dict[str, Any]:
