@@ -272,7 +272,7 @@ def confusion() -> MatrixFigure:
         CLASSES,
         counts,
         tuple(sum(line) for line in counts),
-        settings()[0].runs[0],
+        settings()[0].runs[:1],
         [Named(name, 1.0) for name in CLASSES],
         alt="A square of ten classes by ten predictions.",
         caption="Right answers in grey, errors in red.",

@@ -316,7 +316,7 @@ def test_the_numbers_of_the_section_are_those_of_the_runs_that_they_name(
 def test_figures_hold_the_values_of_their_runs_and_describe_the_picture(folder: Path) -> None:
     inputs = Inputs(folder)
     for card in weights.TOPIC.figures:
-        sheet = draw(card.name, inputs)
+        sheet = draw(card.name, inputs).wide
         assert not sheet.missing
         assert sheet.rows
         assert len(sheet.rows[0]) == len(sheet.columns)
@@ -325,7 +325,7 @@ def test_figures_hold_the_values_of_their_runs_and_describe_the_picture(folder: 
         assert {run for mark in sheet.marks for run in mark.runs} <= {
             run for cell in inputs.findings.grid.cells.values() for run in cell.runs
         }
-    gains = draw("init_gain", inputs)
+    gains = draw("init_gain", inputs).wide
     for row in gains.rows:
         named = dict(zip(gains.columns, row, strict=True))
         own = inputs.findings.grid.at(str(named["model"]), str(named["init"]), str(named["fraction"]))
@@ -338,5 +338,5 @@ def test_figures_hold_the_values_of_their_runs_and_describe_the_picture(folder: 
 def test_a_study_without_a_pair_draws_the_reason(tmp_path: Path) -> None:
     study = collected(tmp_path, broken={"resnet18_glyphs": "missing", "resnet50_glyphs": "missing"})
     write_findings(study)
-    sheet = draw("init_gain", Inputs(study))
+    sheet = draw("init_gain", Inputs(study)).wide
     assert "No pair of complete runs" in sheet.missing

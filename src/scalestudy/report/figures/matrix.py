@@ -17,14 +17,14 @@ class MatrixFigure:
     """Counts of test images by true class (line) and predicted class (column), right ones in grey, errors in red.
 
     `names` are those of the classes shown, `counts` a square of them, `totals` the images of each class (more than the
-    line's sum where not all classes are shown), `run` the run that predicted.
+    line's sum where not all classes are shown), `runs` those that predicted.
     """
 
     title: str
     names: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     totals: tuple[int, ...]
-    run: str
+    runs: tuple[str, ...]
     records: Sequence[Any]
     alt: str = ""
     caption: str = ""
@@ -69,7 +69,7 @@ class MatrixFigure:
                 axes.add_patch(square)
                 took = "right" if i == j else f"taken for {self.names[j]}"
                 note = f"{number:,} of {self.totals[i]:,} images of {self.names[i]}: {took}"
-                sheet.mark(square, note, (self.run,), self.names[i])
+                sheet.mark(square, note, self.runs, self.names[i])
                 if written:
                     axes.text(
                         j,

@@ -6,7 +6,7 @@ of their lines where there is room, else in a key above the panels.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,7 +39,8 @@ class Point:
     """A value of a series: where it is, what it says when pointed at, the runs behind it.
 
     `y` is None where there is no result (the line breaks), `low` and `high` an interval (a bar, or on a line without
-    markers a band), `each` the runs' own values where there are several.
+    markers a band), `each` the runs' own values where there are several. A point `beyond` (`up`, `down`) is where what
+    was measured ends: an arrow shows where the value lies, and no line leads to it.
     """
 
     x: float
@@ -49,6 +50,7 @@ class Point:
     low: float | None = None
     high: float | None = None
     each: tuple[Run, ...] = ()
+    beyond: Literal["up", "down", ""] = ""
 
     @property
     def height(self) -> float:
@@ -182,7 +184,7 @@ def _draw(sheet: Sheet, axes: Axes, series: Sequence[Series]) -> None:
 def _points(sheet: Sheet, axes: Axes, series: Series, moved: Transform) -> None:
     look, strength = series.look, series.strength
     xs = [point.x for point in series.points]
-    ys = [point.height for point in series.points]
+    ys = [np.nan if point.beyond else point.height for point in series.points]
     beside = moved + ScaledTranslation(_BESIDE / 72, 0, sheet.figure.dpi_scale_trans)
     style_of: dict[str, Any] = {"color": look.colour, "alpha": strength, "transform": moved, "clip_on": False}
     (line,) = axes.plot(
@@ -190,6 +192,16 @@ def _points(sheet: Sheet, axes: Axes, series: Series, moved: Transform) -> None:
     )
     sheet.part(line, series.name)
     for point in series.drawn:
+        if point.beyond:
+            arrow = axes.annotate(
+                "",
+                (point.x, point.height),
+                xycoords=moved,
+                xytext=(0, 17 if point.beyond == "up" else -17),
+                textcoords="offset points",
+                arrowprops={"arrowstyle": "<-", "color": look.colour, "linewidth": 1.0},
+            )
+            sheet.part(arrow, series.name)
         if point.low is not None and point.high is not None:
             (bar,) = axes.plot(
                 [point.x] * 2,
