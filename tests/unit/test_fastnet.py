@@ -54,8 +54,9 @@ def test_the_variants_differ_in_what_their_names_say() -> None:
         return [tuple(each.weight.shape) for each in models[name].modules() if isinstance(each, nn.Conv2d)]
 
     assert convolutions("fastnet") == convolutions("fastnet_relu")
-    assert len(convolutions("fastnet_deep")) == len(convolutions("fastnet")) + 3
-    assert [shape[0] for shape in convolutions("fastnet_wide")] == [24, 128, 128, 384, 384, 384, 384]
+    assert len(convolutions("fastnet_deep")) == len(convolutions("fastnet_wide")) + 3
+    assert [shape[0] for shape in convolutions("fastnet")] == [24, 64, 64, 128, 128, 256, 256]
+    assert [shape[0] for shape in convolutions("fastnet_wider")] == [24, 128, 128, 384, 384, 384, 384]
 
 
 def test_the_whitening_stem_gives_uncorrelated_outputs_of_variance_one_and_their_opposites() -> None:

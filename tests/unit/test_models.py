@@ -53,7 +53,7 @@ HEADS = {
     "swin_t": ("head", 768),
     "alexnet": ("classifier.6", 4096),
     "fastnet": ("head", 256),
-    "fastnet_wide": ("head", 384),
+    "fastnet_wider": ("head", 384),
 }
 
 

@@ -79,6 +79,16 @@ def test_runs_that_coincide_are_planned_once_and_belong_to_each_experiment(tmp_p
     assert [run.experiments for run in runs] == [("a",), ("a", "b")]
 
 
+def test_a_setting_in_both_grid_and_overrides_is_refused_and_not_silently_one_value(tmp_path: Path) -> None:
+    spec = write(
+        tmp_path, "dataset: digits\nexperiments:\n  a: {grid: {lr: [0.1, 0.2]}, overrides: {lr: 0.3}}\n"
+    )
+    with pytest.raises(
+        UserError, match=r"experiments\.a: lr: in both `grid` and `overrides`; take it out of one"
+    ):
+        load_study(spec)
+
+
 def test_momentum_does_not_tell_runs_apart_that_do_not_use_it(tmp_path: Path) -> None:
     spec = write(tmp_path, "dataset: digits\nrecipe: {optimizer: [adam, sgd], momentum: [0.9, 0.5]}\n")
     assert len(plan_runs(load_study(spec))) == 3

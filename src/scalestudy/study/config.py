@@ -133,6 +133,14 @@ class Experiment(_Strict):
     grid: Axes = Field({}, description="Axes: setting -> the values to combine.")
     overrides: Fixed = Field({}, description="Settings that differ from the base recipe in all its runs.")
 
+    @model_validator(mode="after")
+    def _each_once(self) -> "Experiment":
+        if twice := self.grid.keys() & self.overrides.keys():
+            raise ValueError(
+                f"{', '.join(sorted(twice))}: in both `grid` and `overrides`; take it out of one"
+            )
+        return self
+
 
 class Checkpoint(_Strict):
     """A file of weights (a state_dict, or a mapping that holds one) with its checksum."""

@@ -70,8 +70,8 @@ class RunSettings(BaseModel):
         "resnet18",
         title="model",
         description="Any torchvision classification model by its name; any of timm's as timm:NAME (needs "
-        "scalestudy[timm]); or fastnet, a compact network for small images (Jordan 2024), fastnet_relu, fastnet_wide, "
-        "fastnet_deep.",
+        "scalestudy[timm]); or fastnet, a compact network for small images (after Jordan 2024), fastnet_wide, "
+        "fastnet_wider, fastnet_deep, fastnet_relu.",
     )
     init: str = Field(
         "none",

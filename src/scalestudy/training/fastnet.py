@@ -19,7 +19,7 @@ LOGIT_SCALE = 1 / 9  # keeps the first logits small, and the head's steps with t
 class Shape:
     """The shape of a FastNet: the width of each of its three groups, its convolutions per group, its activation."""
 
-    widths: tuple[int, int, int] = (64, 256, 256)
+    widths: tuple[int, int, int] = (64, 128, 256)
     depth: int = 2
     activation: type[nn.Module] = nn.GELU
 
@@ -27,8 +27,9 @@ class Shape:
 FASTNETS: dict[str, Shape] = {
     "fastnet": Shape(),
     "fastnet_relu": Shape(activation=nn.ReLU),
-    "fastnet_wide": Shape(widths=(128, 384, 384)),
-    "fastnet_deep": Shape(depth=3),
+    "fastnet_wide": Shape(widths=(64, 256, 256)),  # Jordan's network for 94 % on CIFAR-10
+    "fastnet_wider": Shape(widths=(128, 384, 384)),  # that for 95 %
+    "fastnet_deep": Shape(widths=(64, 256, 256), depth=3),
 }
 
 
