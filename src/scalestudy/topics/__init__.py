@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scalestudy.topics import (
+    cost,
     data_size,
     errors,
     expectation,
@@ -26,6 +27,7 @@ TOPICS: tuple[Topic, ...] = (
     recipes.TOPIC,
     reference.TOPIC,
     errors.TOPIC,
+    cost.TOPIC,
 )
 
 

@@ -12,6 +12,7 @@ from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
 from scalestudy.topics import TOPICS
+from scalestudy.topics.cost.find import Cost
 from scalestudy.topics.data_size.find import DataSize
 from scalestudy.topics.errors.find import Errors
 from scalestudy.topics.expectation.find import Expectation
@@ -42,6 +43,7 @@ class Findings(Record):
     recipes: Recipes
     errors: Errors
     reference: Reference
+    cost: Cost
     overfitting: Overfitting
 
 

@@ -1,0 +1,98 @@
+"""The figure on cost: accuracy against training time."""
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from scalestudy.findings.model import Cell
+from scalestudy.report import wording
+from scalestudy.report.figures.base import Picture, count_axis, percent_axis
+from scalestudy.report.figures.front import FrontFigure, Offer
+from scalestudy.report.names import MEASURES
+from scalestudy.report.palette import MUTED
+from scalestudy.topics import plot
+from scalestudy.topics.cost import say
+from scalestudy.topics.cost.find import Price
+from scalestudy.topics.inputs import Inputs, MissingDataError
+
+NO_TIMES = "No complete run has its training time; `snakemake` trains what is missing."
+TITLE = "Accuracy against training time"
+LEAST = 1e-3  # seconds, on a logarithmic axis
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting's price and result as a row of the figure's CSV."""
+
+    setting: str
+    training_seconds: float
+    pretraining_seconds: float
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    front: bool
+    runs: tuple[str, ...]
+
+
+def cost(inputs: Inputs) -> Picture:
+    """Result against seconds of training, pretraining included; those that no other beats carry their names."""
+    found, grid, names = inputs.findings.cost, inputs.findings.grid, inputs.names
+    if found.missing is not None:
+        raise MissingDataError(NO_TIMES)
+    priced = [(price, grid.cells[price.cell]) for price in found.prices]
+    seconds = [max(price.seconds, LEAST) for price in found.prices]
+    highest, values = (
+        inputs.findings.reference.highest,
+        plot.values_of([cell for _, cell in priced], grid.primary),
+    )
+    span = max(max(seconds) / min(seconds), 2.0) ** 0.08
+
+    def up(axes: Axes) -> None:
+        percent_axis(axes, [*values, *([] if highest is None else [highest])])
+        if highest is not None:
+            axes.axhline(highest, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+
+    def across(axes: Axes) -> None:
+        count_axis(axes, "x", min(seconds) / span, max(seconds) * span)
+        axes.set_xlabel("seconds of training of one run, pretraining included", labelpad=3)
+
+    said = say.front(inputs.findings, names)
+    return FrontFigure(
+        title=said[-1].text if said else TITLE,
+        panel=wording.capitalised(f"{MEASURES[grid.primary]}, %"),
+        offers=tuple(_offer(inputs, price, cell) for price, cell in priced),
+        x=across,
+        y=up,
+        records=[_row(inputs, price, cell) for price, cell in priced],
+        alt=(
+            f"{wording.counted(len(priced), 'point')} of {MEASURES[grid.primary]} in per cent against seconds of "
+            "training, on a logarithmic axis, with a stepped line along the upper left."
+        ),
+        caption=(
+            "" if highest is None else f"Dashed: the highest reported number, {wording.percent(highest)}. "
+        )
+        + "The line joins settings than which no other is as fast and as accurate.",
+    )
+
+
+def _offer(inputs: Inputs, price: Price, cell: Cell) -> Offer:
+    name = inputs.names.cell(cell, inputs.findings.grid)
+    note = f"{name}: {plot.stat_note(cell.result)} after {wording.duration(price.seconds)}"
+    return Offer(
+        x=max(price.seconds, LEAST),
+        y=cell.value or 0.0,
+        name=name,
+        look=inputs.looks.of(cell.model, cell.init),
+        note=note,
+        runs=cell.runs,
+        front=price.front,
+    )
+
+
+def _row(inputs: Inputs, price: Price, cell: Cell) -> Row:
+    low, high = plot.seed_bounds(cell.result)
+    name = inputs.names.cell(cell, inputs.findings.grid)
+    return Row(
+        name, price.own, price.pretraining, cell.value, low, high, len(cell.runs), price.front, cell.runs
+    )

@@ -1,0 +1,148 @@
+"""What results cost: training time with pretraining counted in, and which settings are not beaten at their price."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from scalestudy.findings.model import Cell, Record
+from scalestudy.findings.study import Study
+from scalestudy.topics.weights import find as weights
+from scalestudy.topics.weights.find import Pretraining
+
+
+class Missing(StrEnum):
+    """Why there is nothing to find."""
+
+    NO_TIMES = "no_times"
+
+
+class Pretrained(StrEnum):
+    """Whether the seconds that a setting's initial weights took are counted. UNKNOWN: they were made elsewhere."""
+
+    NONE = "none"
+    COUNTED = "counted"
+    UNKNOWN = "unknown"
+
+
+class Machine(Record):
+    """A kind of machine that runs were timed on; times compare within one kind only."""
+
+    device: str
+    precision: str
+    threads: int | None
+    runs: tuple[str, ...]
+
+
+class Price(Record):
+    """What a run of a cell costs in seconds: `own` for its training, on average, `pretraining` for its weights.
+
+    `front`: no other cell costs no more and is no less accurate. Nothing is on the front where machines differ.
+    """
+
+    cell: str
+    own: float
+    pretraining: float
+    pretrained: Pretrained
+    front: bool
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of both."""
+        return self.own + self.pretraining
+
+
+class Compute(Record):
+    """What the whole study took, in seconds of jobs: training and measuring of all complete runs, and pretraining."""
+
+    runs: int
+    training: float
+    whole: float
+    pretraining: float
+
+
+class Cost(Record):
+    """All that was found about cost; `prices` ascend."""
+
+    missing: Missing | None
+    machines: tuple[Machine, ...] = ()
+    prices: tuple[Price, ...] = ()
+    compute: Compute | None = None
+
+    @property
+    def front(self) -> list[Price]:
+        """The prices on the front, cheapest first."""
+        return [price for price in self.prices if price.front]
+
+
+def find(study: Study) -> Cost:
+    """Return the price of each cell with a result, and of the study."""
+    cells = [
+        cell for cell in study.grid.having(tuple(study.grid.cells)) if cell.stat("train_seconds") is not None
+    ]
+    if not cells:
+        return Cost(missing=Missing.NO_TIMES)
+    made = study.once(weights.find).pretraining
+    machines = _machines(study)
+    prices = [_price(cell, made) for cell in cells]
+    front: set[int] = set()
+    if len(machines) < 2:
+        points = [(price.seconds, cell.value or 0.0) for price, cell in zip(prices, cells, strict=True)]
+        front = set(pareto(points))
+    prices = [price.model_copy(update={"front": place in front}) for place, price in enumerate(prices)]
+    runs = [run for run in study.runs if run.complete]
+    upstream = {each.run: each.seconds or 0.0 for each in made if each.run is not None}
+    return Cost(
+        missing=None,
+        machines=machines,
+        prices=tuple(sorted(prices, key=lambda price: price.seconds)),
+        compute=Compute(
+            runs=len(runs),
+            training=sum(run.values.get("train_seconds", 0.0) for run in runs),
+            whole=sum(run.values.get("total_seconds", run.values.get("train_seconds", 0.0)) for run in runs),
+            pretraining=sum(upstream.values()),
+        ),
+    )
+
+
+def _price(cell: Cell, made: Sequence[Pretraining]) -> Price:
+    own = cell.stat("train_seconds")
+    seconds = [
+        each.seconds
+        for each in made
+        if each.init == cell.init and each.model in (cell.model, None) and each.seconds is not None
+    ]
+    pretrained = Pretrained.COUNTED if seconds else Pretrained.UNKNOWN
+    return Price(
+        cell=cell.id,
+        own=own.value if own else 0.0,
+        pretraining=sum(seconds),
+        pretrained=Pretrained.NONE if cell.init == "none" else pretrained,
+        front=False,
+    )
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the indices of the (cost, value) points that no other point beats, by growing cost.
+
+    A point is beaten where another costs no more and is worth no less, and differs in one of the two. Of
+    equal points all are kept. Source: Pareto dominance, e.g. Deb (2001), Multi-objective optimization,
+    section 2.4.
+    """
+    order = sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1]))
+    kept: list[int] = []
+    for index in order:
+        if not kept or points[index][1] > points[kept[-1]][1] or points[index] == points[kept[-1]]:
+            kept.append(index)
+    return kept
+
+
+def _machines(study: Study) -> tuple[Machine, ...]:
+    found: dict[tuple[str, str, int | None], list[str]] = {}
+    for run in study.runs:
+        if run.complete:
+            device = run.text.get("device_name") or run.text.get("device", "")
+            threads = int(run.values["threads"]) if "threads" in run.values else None
+            found.setdefault((device, run.text.get("precision", ""), threads), []).append(run.name)
+    return tuple(
+        Machine(device=device, precision=precision, threads=threads, runs=tuple(runs))
+        for (device, precision, threads), runs in found.items()
+    )

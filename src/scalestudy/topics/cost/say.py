@@ -1,0 +1,95 @@
+"""The sentences about cost, each chosen by a reading."""
+
+from scalestudy.findings.model import Cell, Evidence
+from scalestudy.report import wording
+from scalestudy.report.names import MEASURES, Names
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.cost.find import Cost, Machine, Missing, Pretrained
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.recipes.say import setting
+
+MISSING = {Missing.NO_TIMES: "No complete run has its training time; run the study first."}
+
+
+def say(findings: Findings) -> Said:
+    """Return the sentences; none without a timed run."""
+    found, names = findings.cost, Names(findings.grid.titles)
+    if found.missing is not None:
+        return Said()
+    return Said(points=(*compute(found), *front(findings, names), *machines(found), *pretraining(found)))
+
+
+def compute(found: Cost) -> list[Sentence]:
+    """What the whole study took: one statement."""
+    own = found.compute
+    if own is None:
+        return []
+    text = (
+        f"{wording.counted(own.runs, 'run')} took {wording.duration(own.whole)} of job time, "
+        f"{wording.duration(own.training)} of it training"
+    )
+    if own.pretraining:
+        text += f"; the pretraining took {wording.duration(own.pretraining)} more"
+    return [Sentence(wording.sentence(text), _evidence(found), (), ("cost",))]
+
+
+def front(findings: Findings, names: Names) -> list[Sentence]:
+    """The cheapest setting and the most accurate one, at what price."""
+    own, grid = findings.cost.front, findings.grid
+    if not own:
+        return []
+    cheap, dear = own[0], own[-1]
+    first, last = grid.cells[cheap.cell], grid.cells[dear.cell]
+    measure = MEASURES[grid.primary]
+    if len(own) == 1:
+        text = f"{setting(findings, names, first)}: {_at(first, cheap.seconds)}, fastest and of the highest {measure}"
+        texts = [text]
+    else:
+        texts = [
+            f"the fastest setting, {setting(findings, names, first)}, reaches {_at(first, cheap.seconds)}",
+            f"the highest {measure}, {_at(last, dear.seconds)}, is that of {setting(findings, names, last)}",
+        ]
+    cells = Evidence(cells=tuple(price.cell for price in own))
+    return [Sentence(wording.sentence(text), cells, ("cost",), ("cost",)) for text in texts]
+
+
+def _at(cell: Cell, seconds: float) -> str:
+    return f"{wording.percent(cell.value)} after {wording.duration(seconds)}"
+
+
+def machines(found: Cost) -> list[Sentence]:
+    """That times are of several kinds of machine, where they are."""
+    if len(found.machines) < 2:
+        return []
+    kinds = wording.counted(len(found.machines), "kind")
+    text = f"Runs were timed on {kinds} of machine, so their times do not compare."
+    return [Sentence(text, _evidence(found), (), ("cost",))]
+
+
+def machine(own: Machine) -> str:
+    """Return a kind of machine in words: `AMD EPYC, bfloat16, 1 thread`."""
+    threads = "" if own.threads is None else wording.counted(own.threads, "thread")
+    return ", ".join(filter(None, (own.device, own.precision, threads)))
+
+
+def pretraining(found: Cost) -> list[Sentence]:
+    """Whose pretraining is counted, and whose is not."""
+    kinds = {price.pretrained for price in found.prices}
+    said = {
+        Pretrained.COUNTED: "Times of pretrained settings include their pretraining.",
+        Pretrained.UNKNOWN: "Weights from elsewhere are free here: what their own training took is not counted.",
+    }
+    return [
+        Sentence(
+            text,
+            Evidence(cells=tuple(price.cell for price in found.prices if price.pretrained is kind)),
+            (),
+            ("cost",),
+        )
+        for kind, text in said.items()
+        if kind in kinds
+    ]
+
+
+def _evidence(found: Cost) -> Evidence:
+    return Evidence(cells=tuple(price.cell for price in found.prices))
