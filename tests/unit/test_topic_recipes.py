@@ -11,6 +11,8 @@ from synthetic import collected
 
 from scalestudy.findings.model import Balance, Verdict
 from scalestudy.report import view, wording
+from scalestudy.topics import figure_names
+from scalestudy.topics.drawing import draw
 from scalestudy.topics.findings import Findings, write_findings
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page
@@ -252,6 +254,41 @@ def test_the_numbers_of_the_section_are_those_of_the_runs_that_they_name(
         means = [float(np.mean(values)) for values in sides.values()]
         assert cell.value == pytest.approx(means[1] - means[0] if cell.measure == "difference" else means[0])
     assert seen == {"test_accuracy", "train_eval_accuracy", "difference", "train_seconds", "optimizer_steps"}
+
+
+def test_the_figure_of_recipes_holds_each_difference_and_its_runs(folder: Path) -> None:
+    inputs = Inputs(folder)
+    drawing = draw("recipes", inputs)
+    grid = inputs.findings.grid
+    assert len(drawing.wide.rows) == 2 * 6
+    for row in drawing.wide.rows:
+        line = dict(zip(drawing.wide.columns, row, strict=True))
+        size = int(str(line["recipe"]).removeprefix("batch size "))
+        group = next(each for each in grid.groups if each.settings["batch_size"] == size)
+        where = (str(line["model"]), str(line["init"]), str(line["fraction"]))
+        own, base = grid.at(*where, group), grid.at(*where)
+        assert own is not None
+        assert base is not None
+        assert line["difference"] == pytest.approx((own.value or 0.0) - (base.value or 0.0))
+        assert line["runs"] == " ".join((*base.runs, *own.runs))
+    assert drawing.wide.alt.startswith("3 panels with 4 lines")
+    assert drawing.narrow is not None
+    assert drawing.narrow.rows == drawing.wide.rows
+
+
+def test_accuracy_per_batch_size_has_a_line_for_each_and_test_and_training(folder: Path) -> None:
+    drawing = draw("accuracy_by_batch_size", Inputs(folder))
+    assert drawing.wide.title == "Accuracy at batch sizes 32, 64 and 128"
+    assert len(drawing.wide.rows) == 3 * 6 * 2
+    assert len(drawing.wide.figure.axes) == 2 * 2
+
+
+def test_a_study_of_one_recipe_draws_the_reason(tmp_path: Path) -> None:
+    study = collected(tmp_path, models=("resnet18",), inits=("none",), fractions=("1/2", "1"))
+    write_findings(study)
+    assert "No two recipes" in draw("recipes", Inputs(study)).wide.missing
+    assert "No run with another batch size" in draw("accuracy_by_batch_size", Inputs(study)).wide.missing
+    assert not {"recipes", "accuracy_by_batch_size"} & set(figure_names(Inputs(study).study))
 
 
 def test_a_single_setting_has_no_section_on_recipes(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The section on recipes: what each part is worth, and the best result."""
 
 from scalestudy.findings.model import Cell
-from scalestudy.report import view, wording
+from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
@@ -25,14 +25,15 @@ def show(page: Page) -> view.Section | None:
     if found.best is None or found.best.compared < 2:
         return None
     said = say.say(page.findings)
-    blocks: list[view.Block] = [
-        *page.paragraph(said.lead),
-        *page.figure("recipes"),
-        *_recipes(page),
-        *_best(page),
-    ]
-    blocks += [*page.points(said.points), *page.figure("accuracy_by_batch_size"), *page.points(said.details)]
-    return view.Section("recipes", TITLE if found.recipes else BEST_TITLE, tuple(blocks))
+    return layout.section(
+        "recipes",
+        TITLE if found.recipes else BEST_TITLE,
+        lead=page.statement(said.lead[0]),
+        figures=page.figure("recipes"),
+        tables=[*_best(page), *_recipes(page)],
+        points=[page.statement(each) for each in said.points],
+        details=[*page.figure("accuracy_by_batch_size"), *page.points(said.details)],
+    )
 
 
 def _recipes(page: Page) -> list[view.Block]:
@@ -64,7 +65,9 @@ def _recipes(page: Page) -> list[view.Block]:
     )
     note = NOTE + (TESTED if any(each.tested for each in verdicts) else ONE_RUN)
     title = "What each recipe changes"
-    return page.table("recipes", title, columns, lines, row_heads=4, note=note, sortable=True)
+    return page.table(
+        "recipes", title, columns, lines, row_heads=4, note=note, sortable=True, folded=len(lines) > 12
+    )
 
 
 def _best(page: Page) -> list[view.Block]:

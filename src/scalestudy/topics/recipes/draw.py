@@ -1,0 +1,186 @@
+"""The figures on recipes: what each changes at every point, and accuracy per batch size."""
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from scalestudy.findings.model import Cell, Difference, Group, Measure
+from scalestudy.report import wording
+from scalestudy.report.figures.base import Picture, percent_axis
+from scalestudy.report.figures.rows import Dot, Line, LinesPanel, RowsFigure
+from scalestudy.report.figures.series import Panel, SeriesFigure
+from scalestudy.report.names import MEASURES, share_of_data
+from scalestudy.topics import plot
+from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.recipes import say
+from scalestudy.topics.recipes.find import Recipe
+
+NO_PAIR = "No two recipes have results at the same point; `snakemake` trains what is missing."
+NO_BATCH_SIZES = "No run with another batch size is complete yet; `snakemake` trains what is missing."
+MOST_LINES = 24
+SHOWN: tuple[tuple[Measure, str], ...] = (("test_accuracy", "test"), ("train_accuracy", "training"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a recipe changes at a point, as a row of the figure's CSV."""
+
+    recipe: str
+    against: str
+    model: str
+    init: str
+    fraction: str
+    before: float
+    value: float
+    difference: float
+    low: float | None
+    high: float | None
+    verdict: str
+    runs: tuple[str, ...]
+
+
+def recipes(inputs: Inputs) -> Picture:
+    """A panel for each fraction: a line for each recipe, model and weights, with the difference that it makes."""
+    grid, findings = inputs.findings.grid, inputs.findings
+    compared = [
+        (recipe, grid.cells[b], found)
+        for recipe in findings.recipes.recipes
+        for a, b in recipe.pairs
+        if (found := grid.difference(a, b)) is not None
+    ]
+    if not compared:
+        raise MissingDataError(NO_PAIR)
+    fractions = [each for each in grid.fractions if any(cell.fraction == each for _, cell, _ in compared)]
+    several = len({(cell.model, cell.init) for _, cell, _ in compared}) > 1
+    names = list(dict.fromkeys(_name(inputs, recipe, cell, several) for recipe, cell, _ in compared))
+    lines = names[:MOST_LINES]
+    edges = [edge for _, _, found in compared for edge in (found.value, *_bounds(found)) if edge is not None]
+    values = [found for found in findings.recipes.recipes if found.balance is not None]
+    measure = MEASURES[grid.primary]
+
+    def across(axes: Axes) -> None:
+        percent_axis(axes, edges, which="x", whole=False, zero=True)
+
+    def panel(fraction: str) -> LinesPanel:
+        own = {
+            _name(inputs, recipe, cell, several): (recipe, cell, found)
+            for recipe, cell, found in compared
+            if cell.fraction == fraction
+        }
+        made = [Line(name, (_dot(inputs, *own[name]),) if name in own else ()) for name in lines]
+        return LinesPanel(wording.capitalised(share_of_data(fraction)), tuple(made))
+
+    left_out = len(names) - len(lines)
+    return RowsFigure(
+        title=say.recipe(findings, inputs.names, values[0]).text
+        if len(values) == 1
+        else f"What {wording.number_word(len(values))} recipes change in {measure}",
+        panels=tuple(map(panel, fractions)),
+        x=across,
+        records=[_row(inputs, recipe, cell, found) for recipe, cell, found in compared],
+        alt=(
+            f"{wording.counted(len(fractions), 'panel')} with {wording.counted(len(lines), 'line')} of a point with a "
+            "bar, around a vertical line at zero."
+        ),
+        caption=(
+            f"Difference in {measure}, points, against the recipe before that it differs least from. Bars are 95 % "
+            "intervals of single differences, before the correction for their number."
+            + (f" {wording.counted(left_out, 'line')} more in the table." if left_out else "")
+        ),
+        columns=min(len(fractions), 3),
+    )
+
+
+def _bounds(found: Difference) -> tuple[float | None, float | None]:
+    return (None, None) if found.test is None else (found.test.low, found.test.high)
+
+
+def _name(inputs: Inputs, recipe: Recipe, cell: Cell, several: bool) -> str:
+    """Return the name of a line: the recipe, with model and weights where there are several."""
+    what = wording.capitalised(say.change(inputs.findings, inputs.names, recipe))
+    if not several:
+        return what
+    weights = f", {inputs.names.short_init(cell.init)}" if len(inputs.findings.grid.inits) > 1 else ""
+    return f"{what}: {inputs.names.model(cell.model)}{weights}"
+
+
+def _dot(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference) -> Dot:
+    what = say.change(inputs.findings, inputs.names, recipe)
+    where = f"{inputs.names.series(cell.model, cell.init)}, {share_of_data(cell.fraction)}"
+    before = say.against(inputs.findings, inputs.names, recipe)
+    note = f"{what} against {before}, {where}: {plot.difference_note(found)}"
+    look = inputs.looks.of(cell.model, cell.init)
+    return Dot(found.value, look, wording.capitalised(note), found.runs, *_bounds(found))
+
+
+def _row(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference) -> Row:
+    findings, names = inputs.findings, inputs.names
+    return Row(
+        say.change(findings, names, recipe),
+        say.against(findings, names, recipe),
+        *(cell.model, cell.init, cell.fraction),
+        *(found.a.mean, found.b.mean, found.value),
+        *_bounds(found),
+        found.verdict,
+        found.runs,
+    )
+
+
+def accuracy_by_batch_size(inputs: Inputs) -> Picture:
+    """Test and training accuracy against training images, a line for each batch size, a panel for each series."""
+    grid, names = inputs.findings.grid, inputs.names
+    groups = [
+        group for group in grid.groups if not set(group.differs) - {"batch_size"} and grid.having(group.cells)
+    ]
+    groups.sort(key=_batch_size)
+    if len(groups) < 2:
+        raise MissingDataError(NO_BATCH_SIZES)
+    series: dict[tuple[str, str], dict[str, list[Cell]]] = {}
+    for group in groups:
+        for each in grid.series(group):
+            series.setdefault((each.model, each.init), {})[group.id] = [
+                grid.cells[name] for name in each.cells
+            ]
+    shown = {kind: own for kind, own in series.items() if len(own) > 1}
+    if not shown:
+        raise MissingDataError(NO_BATCH_SIZES)
+    cells = [cell for own in shown.values() for each in own.values() for cell in each]
+    measures = [measure for measure, _ in SHOWN]
+    panels = tuple(
+        Panel(
+            f"{names.model(model)}, {names.short_init(init)}: {word} accuracy, %",
+            tuple(
+                plot.size_series(
+                    inputs,
+                    f"batch {_batch_size(group)}",
+                    inputs.looks.of(model, init),
+                    own[group.id],
+                    measure,
+                    0.35 + 0.65 * place / (len(groups) - 1),
+                )
+                for place, group in enumerate(groups)
+                if group.id in own
+            ),
+            plot.by_size(plot.planned_sizes(cells)),
+            plot.in_percent(plot.values_of(cells, *measures)),
+        )
+        for (model, init), own in shown.items()
+        for measure, word in SHOWN
+    )
+    numbers = wording.listing([str(_batch_size(group)) for group in groups])
+    return SeriesFigure(
+        title=f"Accuracy at batch sizes {numbers}",
+        panels=panels,
+        records=[plot.cell_record(inputs, cell, measure) for cell in cells for measure in measures],
+        alt=(
+            f"{wording.counted(len(panels), 'panel')} of accuracy in per cent against training images, with up to "
+            f"{wording.counted(len(groups), 'line')}, the stronger the larger the batch."
+        ),
+        caption="Training accuracy is measured while training. " + plot.bars_note(cells),
+        columns=2,
+        height=2.0,
+    )
+
+
+def _batch_size(group: Group) -> int:
+    return int(str(group.settings["batch_size"]))
