@@ -271,7 +271,7 @@ def test_the_figure_of_recipes_holds_each_difference_and_its_runs(folder: Path) 
         assert base is not None
         assert line["difference"] == pytest.approx((own.value or 0.0) - (base.value or 0.0))
         assert line["runs"] == " ".join((*base.runs, *own.runs))
-    assert drawing.wide.alt.startswith("3 panels with 4 lines")
+    assert drawing.wide.alt.startswith("2 panels with 2 lines")
     assert drawing.narrow is not None
     assert drawing.narrow.rows == drawing.wide.rows
 

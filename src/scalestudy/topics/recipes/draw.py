@@ -40,8 +40,8 @@ class Row:
 
 
 def recipes(inputs: Inputs) -> Picture:
-    """A panel for each fraction: a line for each recipe, model and weights, with the difference that it makes."""
-    grid, findings = inputs.findings.grid, inputs.findings
+    """A panel for each model and weights: a line for each recipe, a point for each fraction."""
+    grid, findings, names = inputs.findings.grid, inputs.findings, inputs.names
     compared = [
         (recipe, grid.cells[b], found)
         for recipe in findings.recipes.recipes
@@ -50,44 +50,48 @@ def recipes(inputs: Inputs) -> Picture:
     ]
     if not compared:
         raise MissingDataError(NO_PAIR)
-    fractions = [each for each in grid.fractions if any(cell.fraction == each for _, cell, _ in compared)]
-    several = len({(cell.model, cell.init) for _, cell, _ in compared}) > 1
-    names = list(dict.fromkeys(_name(inputs, recipe, cell, several) for recipe, cell, _ in compared))
-    lines = names[:MOST_LINES]
+    tried = list({recipe.group: recipe for recipe, _, _ in compared}.values())
+    shown = tried[:MOST_LINES]
+    kinds = list(dict.fromkeys((cell.model, cell.init) for _, cell, _ in compared))
     edges = [edge for _, _, found in compared for edge in (found.value, *_bounds(found)) if edge is not None]
-    values = [found for found in findings.recipes.recipes if found.balance is not None]
-    measure = MEASURES[grid.primary]
+    several, measure = len({cell.fraction for _, cell, _ in compared}) > 1, MEASURES[grid.primary]
 
     def across(axes: Axes) -> None:
         percent_axis(axes, edges, which="x", whole=False, zero=True)
 
-    def panel(fraction: str) -> LinesPanel:
-        own = {
-            _name(inputs, recipe, cell, several): (recipe, cell, found)
-            for recipe, cell, found in compared
-            if cell.fraction == fraction
-        }
-        made = [Line(name, (_dot(inputs, *own[name]),) if name in own else ()) for name in lines]
-        return LinesPanel(wording.capitalised(share_of_data(fraction)), tuple(made))
+    def line(recipe: Recipe, kind: tuple[str, str]) -> Line:
+        own = [
+            (cell, found)
+            for each, cell, found in compared
+            if each is recipe and (cell.model, cell.init) == kind
+        ]
+        dots = tuple(_dot(inputs, recipe, cell, found, several) for cell, found in own)
+        return Line(wording.capitalised(say.change(findings, names, recipe)), dots)
 
-    left_out = len(names) - len(lines)
+    left_out = len(tried) - len(shown)
     return RowsFigure(
-        title=say.recipe(findings, inputs.names, values[0]).text
-        if len(values) == 1
-        else f"What {wording.number_word(len(values))} recipes change in {measure}",
-        panels=tuple(map(panel, fractions)),
+        title=say.recipe(findings, names, tried[0]).text
+        if len(tried) == 1
+        else f"What {wording.number_word(len(tried))} recipes change in {measure}",
+        panels=tuple(
+            LinesPanel(
+                f"{names.model(kind[0])}, {names.short_init(kind[1])}",
+                tuple(line(recipe, kind) for recipe in shown),
+            )
+            for kind in kinds
+        ),
         x=across,
         records=[_row(inputs, recipe, cell, found) for recipe, cell, found in compared],
         alt=(
-            f"{wording.counted(len(fractions), 'panel')} with {wording.counted(len(lines), 'line')} of a point with a "
-            "bar, around a vertical line at zero."
+            f"{wording.counted(len(kinds), 'panel')} with {wording.counted(len(shown), 'line')} of points with bars, "
+            "around a vertical line at zero."
         ),
         caption=(
-            f"Difference in {measure}, points, against the recipe before that it differs least from. Bars are 95 % "
-            "intervals of single differences, before the correction for their number."
-            + (f" {wording.counted(left_out, 'line')} more in the table." if left_out else "")
+            f"Difference in {measure}, points, against the recipe before that it differs least from"
+            + (", fainter on fewer images. " if several else ". ")
+            + "Bars are 95 % intervals of single differences, before the correction for their number."
+            + (f" {wording.counted(left_out, 'recipe')} more in the table." if left_out else "")
         ),
-        columns=min(len(fractions), 3),
     )
 
 
@@ -95,22 +99,15 @@ def _bounds(found: Difference) -> tuple[float | None, float | None]:
     return (None, None) if found.test is None else (found.test.low, found.test.high)
 
 
-def _name(inputs: Inputs, recipe: Recipe, cell: Cell, several: bool) -> str:
-    """Return the name of a line: the recipe, with model and weights where there are several."""
-    what = wording.capitalised(say.change(inputs.findings, inputs.names, recipe))
-    if not several:
-        return what
-    weights = f", {inputs.names.short_init(cell.init)}" if len(inputs.findings.grid.inits) > 1 else ""
-    return f"{what}: {inputs.names.model(cell.model)}{weights}"
-
-
-def _dot(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference) -> Dot:
+def _dot(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference, several: bool) -> Dot:
     what = say.change(inputs.findings, inputs.names, recipe)
     where = f"{inputs.names.series(cell.model, cell.init)}, {share_of_data(cell.fraction)}"
     before = say.against(inputs.findings, inputs.names, recipe)
     note = f"{what} against {before}, {where}: {plot.difference_note(found)}"
     look = inputs.looks.of(cell.model, cell.init)
-    return Dot(found.value, look, wording.capitalised(note), found.runs, *_bounds(found))
+    strength = plot.strength(cell.fraction, inputs.findings.grid.fractions)
+    above = wording.fraction(cell.fraction) if several else ""
+    return Dot(found.value, look, wording.capitalised(note), found.runs, *_bounds(found), strength, above)
 
 
 def _row(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference) -> Row:
