@@ -1,7 +1,8 @@
 """A real Slurm on the loopback address: munged, slurmctld and one slurmd, started and stopped by the tests.
 
 One node with four processors and two GPUs that are only names, and two partitions: jobs in `high` preempt
-those in `low`, which go back into the queue. No accounting database, as on many small clusters.
+those in `low`, which go back into the queue. No accounting database, as on many small clusters; a limit on the
+jobs of a user, which needs one, is set by a script of the controller's, in the words that Slurm has for it.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -49,9 +50,11 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 GresTypes=gpu
+JobSubmitPlugins=lua
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
+SlurmdTimeout=10
 ReturnToService=2
 KillWait=5
 InactiveLimit=0
@@ -59,6 +62,23 @@ SlurmdParameters=config_overrides
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 Gres=gpu:2 State=UNKNOWN
 PartitionName=low Nodes=node1 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=high Nodes=node1 MaxTime=INFINITE State=UP PriorityTier=10
+"""
+
+
+JOB_SUBMIT = """\
+function slurm_job_submit(job, partitions, user)
+    local file = io.open("{folder}/limit")
+    if not file then return slurm.SUCCESS end
+    local most, mine = tonumber(file:read("*l")), 0
+    file:close()
+    for _, each in pairs(slurm.jobs) do
+        if each.user_id == user and each.job_state < 3 then mine = mine + 1 end
+    end
+    if mine < most then return slurm.SUCCESS end
+    slurm.log_user("QOSMaxSubmitJobPerUserLimit")
+    return 2050
+end
+function slurm_job_modify(job, change, partitions, user) return slurm.SUCCESS end
 """
 
 
@@ -114,6 +134,7 @@ class Slurm:
             node_port=node_port,
         )
         (self.folder / "slurm.conf").write_text(config, encoding="utf-8")
+        (self.folder / "job_submit.lua").write_text(JOB_SUBMIT.format(folder=self.folder), encoding="utf-8")
         # Inside a job the plugin clears SLURM_CONF and calls srun; this cluster is not under /etc/slurm.
         srun = self.folder / "bin" / "srun"
         command = f'SLURM_CONF={self.environ["SLURM_CONF"]} exec {_find("srun")} "$@"'
@@ -122,6 +143,10 @@ class Slurm:
         self._start_munge()
         self._start("slurmctld", "-D", "-c")
         self._start("slurmd", "-D", "-N", "node1")
+        self.wait_for_node()
+
+    def wait_for_node(self) -> None:
+        """Wait until the node takes jobs."""
         self._wait(lambda: self.ask("sinfo", "--noheader", "--format=%T", "--partition=low") == "idle")
 
     def _start_munge(self) -> None:
@@ -174,6 +199,16 @@ class Slurm:
     def state(self, job: str) -> str:
         """Return a job's state, such as RUNNING or TIMEOUT; a job that ended is known for five minutes."""
         return self.ask("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
+
+    @contextlib.contextmanager
+    def limit(self, jobs: int) -> Iterator[None]:
+        """Refuse, while the block runs, a job of whoever has so many waiting and running."""
+        path = self.folder / "limit"
+        path.write_text(f"{jobs}\n", encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.unlink()
 
     def jobs_so_far(self) -> int:
         """Return how many jobs were ever submitted."""
