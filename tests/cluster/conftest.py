@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from slurm import Slurm, why_not
 from workplace import Workplace
 
@@ -50,6 +51,7 @@ def workplace(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Workpla
     more = {
         "PYTHONPATH": f"{root / 'project' / 'src'}:{packages.parent}",
         "SCALESTUDY_CACHE": str(root / "cache"),
+        "CI": "true",  # Snakemake 7 then asks about its jobs every second and not every ten
     }
     return Workplace(root / "project", {**slurm.environ, **more})
 
@@ -64,22 +66,27 @@ def snakemake_7() -> Path:
         return Path(given)
     home = Path(sys.prefix) / "snakemake7"
     command = home / "bin" / "snakemake"
-    if not command.exists():
-        python = home / "bin" / "python"
-        install: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", *SNAKEMAKE_7]
-        try:
-            subprocess.run(
-                [sys.executable, "-m", "venv", "--clear", "--without-pip", home],
-                check=True,
-                capture_output=True,
-                timeout=60,
-            )
-            (site,) = home.glob("lib/python*/site-packages")
-            (site / "packages.pth").write_text(
-                f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-            )
-            subprocess.run(install, check=True, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.SubprocessError) as error:
-            words = " ".join(map(str, install))
-            pytest.skip(f"no environment with Snakemake 7 ({error}); to make it: {words}")
+    with FileLock(f"{home}.lock"):  # tests run beside each other
+        if not command.exists():
+            _install_snakemake_7(home)
     return command
+
+
+def _install_snakemake_7(home: Path) -> None:
+    python = home / "bin" / "python"
+    install: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", *SNAKEMAKE_7]
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", "--without-pip", home],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        (site,) = home.glob("lib/python*/site-packages")
+        (site / "packages.pth").write_text(
+            f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        )
+        subprocess.run(install, check=True, capture_output=True, text=True, timeout=300)
+    except (OSError, subprocess.SubprocessError) as error:
+        words = " ".join(map(str, install))
+        pytest.skip(f"no environment with Snakemake 7 ({error}); to make it: {words}")

@@ -210,12 +210,16 @@ class Slurm:
         finally:
             path.unlink()
 
-    def jobs_so_far(self) -> int:
-        """Return how many jobs were ever submitted."""
-        shown = self.ask("scontrol", "show", "config")
-        found = re.search(r"^NEXT_JOB_ID\s*=\s*(\d+)", shown, flags=re.MULTILINE)
-        assert found is not None
-        return int(found.group(1)) - 1
+    def submissions_so_far(self) -> int:
+        """Return how many jobs, or arrays of jobs, were ever submitted."""
+        return len(re.findall(r"_submit_batch_job: JobId=", self._log()))
+
+    def refusals_so_far(self) -> int:
+        """Return how many submissions were refused."""
+        return len(re.findall(r"_submit_batch_job: Job violates", self._log()))
+
+    def _log(self) -> str:
+        return (self.folder / "slurmctld.log").read_text(encoding="utf-8", errors="replace")
 
     def stop(self) -> None:
         """End all jobs and daemons and remove every file."""

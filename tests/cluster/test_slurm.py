@@ -9,25 +9,9 @@ from pathlib import Path
 
 import pytest
 from slurm import Slurm
-from workplace import Study, Workplace, slurm_job
+from workplace import GENERIC, PLUGIN, POLL, TO_THE_TABLE, Study, Workplace, slurm_job
 
 pytestmark = [pytest.mark.cluster, pytest.mark.workflow]
-
-POLL = 4  # seconds between Snakemake's questions about its jobs
-COMMON = ("--latency-wait", "20", "--verbose")
-PLUGIN = (
-    "snakemake",
-    "--profile",
-    "profiles/slurm",
-    "--slurm-init-seconds-before-status-checks",
-    "2",
-    *COMMON,
-)
-GENERIC = (
-    *("snakemake", "--profile", "profiles/cluster"),
-    *("--seconds-between-status-checks", str(POLL), *COMMON),
-)
-TO_THE_TABLE = ("--until", "collect")
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +100,8 @@ def test_by_the_plugin_a_study_reaches_its_report_though_every_job_was_disturbed
     (request,) = asked
     for words in ("TimeLimit=00:15:00", "NumCPUs=1 ", "MinMemoryNode=1", "gpu:1"):
         assert words in request
+    for job, word in ((limited.job, "TIMEOUT"), (others[0].job, "CANCELLED")):
+        assert f"  job {job}: {word}\n" in workplace.log(study)
     assert_resumed_with_the_same_numbers(study, undisturbed, 0, 1, 2, 3)
     assert_report(study, 4)
 
@@ -179,14 +165,14 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
         "20",
         "report",
     )
-    before = slurm.jobs_so_far()
+    before = slurm.submissions_so_far()
     with workplace.start(study, *command) as process:
         workplace.wait(study, "for two runs to train", lambda: trains(study) == 2)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     with workplace.start(study, *command) as process:
         workplace.wait_for_end(study, process)
-    assert slurm.jobs_so_far() - before == 3
+    assert slurm.submissions_so_far() - before == 3
     for seed in (0, 1, 2):
         assert study.record(seed)["resumed_from"] == []
         assert study.metrics(seed) == undisturbed.metrics(seed)
@@ -195,18 +181,3 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
 
 def trains(study: Study) -> int:
     return sum(study.is_training(seed, 1) for seed in (0, 1, 2))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--profile", "profiles/cluster", "--cluster", "sbatch --parsable --gres=gpu:{resources.gpu}"],
-        ["--jobs", "9", "--cluster", "/usr/bin/sbatch --parsable"],  # its full path: see docs/cluster.md
-    ],
-)
-def test_by_a_plain_cluster_command_snakemake_7_starts(
-    workplace: Workplace, snakemake_7: Path, options: list[str]
-) -> None:
-    study = workplace.study("plain", 0)
-    workplace.finish(study, snakemake_7, *options, "--dry-run", seconds=60)
-    assert "rule train:" in workplace.log(study)

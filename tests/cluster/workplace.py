@@ -18,7 +18,22 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "templates", "src")
-EPOCHS = 16
+EPOCHS = 8
+POLL = 4  # seconds between Snakemake's questions about its jobs
+COMMON = ("--latency-wait", "20")
+PLUGIN = (
+    "snakemake",
+    "--profile",
+    "profiles/slurm",
+    "--slurm-init-seconds-before-status-checks",
+    "2",
+    *COMMON,
+)
+GENERIC = (
+    *("snakemake", "--profile", "profiles/cluster"),
+    *("--seconds-between-status-checks", str(POLL), *COMMON),
+)
+TO_THE_TABLE = ("--until", "collect")
 # Everything that could differ between two processes on a machine is fixed: precision above all, which `auto` times.
 STUDY = f"""\
 title: "A small study on a cluster"
@@ -102,7 +117,6 @@ class Workplace:
                 shutil.copytree(PROJECT / part, root / part, ignore=ignored)
             else:
                 shutil.copy2(PROJECT / part, root / part)
-        (root / "config").mkdir()
         # These runs are too short for a checkpoint every few seconds: here they save after each epoch.
         loop = root / "src" / "scalestudy" / "training" / "loop.py"
         text = loop.read_text()
@@ -111,10 +125,19 @@ class Workplace:
             text.replace("SECONDS_BETWEEN_CHECKPOINTS = 5.0", "SECONDS_BETWEEN_CHECKPOINTS = 0.0")
         )
 
-    def study(self, name: str, *seeds: int) -> Study:
-        """Write a study of one run for each seed."""
-        (self.root / "config" / f"{name}.yaml").write_text(STUDY % list(seeds))
-        return Study(self.root, name)
+    def study(self, name: str, *seeds: int, root: Path | None = None) -> Study:
+        """Write a study of one run for each seed, into the project or another folder."""
+        root = root or self.root
+        (root / "config").mkdir(exist_ok=True)
+        (root / "config" / f"{name}.yaml").write_text(STUDY % list(seeds))
+        return Study(root, name)
+
+    def status(self, study: Study) -> str:
+        """Return what `scalestudy status` says."""
+        words = ["scalestudy", "status", study.name]
+        done = subprocess.run(words, cwd=study.root, env=self.environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def log(self, study: Study) -> str:
         """Return all that the commands for this study have printed."""
@@ -125,7 +148,7 @@ class Workplace:
 
     @contextmanager
     def start(self, study: Study, *command: str | Path) -> Iterator["subprocess.Popen[bytes]"]:
-        """Start Snakemake for a study; end it with the block, whatever happens."""
+        """Start Snakemake, or another command, for a study; end it with the block, whatever happens."""
         with self._log(study).open("ab") as output:
             process = subprocess.Popen(
                 [*command, "--config", f"study={study.name}"],

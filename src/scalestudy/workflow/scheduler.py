@@ -157,7 +157,7 @@ class Scheduler:
             return 1
         sys.stdout.write(result.stdout)
         run = re.search(r"--comment[= ](?:rule_train|rule_pretrain)_wildcards_(\S+)", " ".join(words))
-        if run and (job := self._job_id(result.stdout)) is not None:
+        if run and "--array" not in " ".join(words) and (job := self._job_id(result.stdout)) is not None:
             _point_to(job, Path("runs", run.group(1)))
         return 0
 
