@@ -24,7 +24,8 @@ def markdown(text: object) -> str:
     plain = " ".join(str(text).split())
     plain = _MARKDOWN.sub(r"\\\1", plain.replace("&", "&amp;"))
     plain = plain.replace("\\<", "&lt;").replace("\\>", "&gt;")
-    return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", re.sub(r"^([-+])(?=\s)", r"\\\1", plain))
+    plain = re.sub(r"^([-+])(?=\s|[-\s]*$)", r"\\\1", plain)  # no list and no rule
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", plain)
 
 
 def prose_pieces(text: str) -> list[tuple[str, bool]]:
@@ -83,5 +84,5 @@ _LATEX = {
 
 
 def latex(text: object) -> str:
-    """Return plain text escaped for LaTeX."""
-    return "".join(_LATEX.get(letter, letter) for letter in str(text))
+    """Return plain text escaped for LaTeX; line ends become spaces, because an empty line ends a command's argument."""
+    return "".join(_LATEX.get(letter, " " if letter.isspace() else letter) for letter in str(text))
