@@ -93,11 +93,12 @@ def test_a_part_left_out_of_the_base_recipe_is_told_from_one_added_and_from_anot
 
 def test_parts_added_one_after_another_are_each_held_against_the_recipe_before() -> None:
     steps: list[Settings] = [{}]
-    for part in ({"dropout": 0.2}, {"label_smoothing": 0.1}, {"augmentation": "crop_flip"}):
+    parts: list[Settings] = [{"dropout": 0.2}, {"label_smoothing": 0.1}, {"augmentation": "crop_flip"}]
+    for part in (*parts, {"weight_decay": 0.01}):
         steps.append({**steps[-1], **part})
     findings = found(lambda s: 0.0, recipes=steps, fractions=("1",))
     recipes = findings.recipes.recipes
-    assert [each.against for each in recipes] == ["g0", "g1", "g2"]
+    assert [each.against for each in recipes] == ["g0", "g1", "g2", "g3"]
     assert {each.change for each in recipes} == {Change.ADDED}
     assert any(
         text.startswith("Adding label smoothing 0.1 against dropout 0.2: ") for text in texts(findings)

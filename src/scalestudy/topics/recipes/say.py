@@ -134,10 +134,13 @@ def change(findings: Findings, names: Names, found: Recipe) -> str:
 
 
 def against(findings: Findings, names: Names, found: Recipe) -> str:
-    """Return the recipe that another is compared with, in words."""
+    """Return the recipe that another is compared with, in words: on a ladder of many parts, it is the one before."""
     group = findings.grid.group(found.against)
     if not group.differs:
         return "the base recipe"
+    places = [each.id for each in findings.grid.groups]
+    if len(group.differs) > MOST_NAMED and places.index(found.group) == places.index(found.against) + 1:
+        return "the recipe before"
     return named(names, {key: group.settings[key] for key in group.differs})
 
 
