@@ -79,7 +79,7 @@ def show_convolutions(model: nn.Module, batch: int, precision: str, rounds: int)
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         images = torch.randn(batch, inputs, side, side, dtype=dtype).to(memory_format=torch.channels_last)
         windows = small_maps._windows((side, side), (kernel, kernel), (stride, stride), (padding, padding))
-        form = small_maps.choose_form(windows, inputs, outputs, batch, dtype, True)
+        form = small_maps.choose_form(ours.forms, windows, inputs, outputs, batch, True)
 
         def train(layer: nn.Module, images: torch.Tensor = images, first: bool = inputs == 3) -> None:
             with autocast_context(CPU, precision):

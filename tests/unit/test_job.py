@@ -30,6 +30,7 @@ from scalestudy.study.paths import finished_folder
 from scalestudy.study.settings import RunSettings
 from scalestudy.training import device, job, loop
 from scalestudy.training.job import Job, run_job
+from scalestudy.training.small_maps import Forms
 from scalestudy.training.weights import state_sha256
 
 
@@ -378,6 +379,20 @@ def test_a_finished_run_without_the_weights_that_are_now_asked_for_is_trained_ag
 def test_a_finished_run_of_other_settings_is_not_taken(finished: Job) -> None:
     assert run_job(changed(finished, settings=settings(seed=1))) == 0
     assert read_json(finished.output / "run.json")["settings"]["seed"] == 1
+
+
+def test_a_finished_run_is_not_taken_where_convolutions_are_computed_in_other_forms(
+    finished: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = read_json(finished.output / "run.json")
+    other = Forms(whole=1, pointwise=0, columns=0, learning_wide=0, learning_narrow=0)
+    monkeypatch.setattr(job, "choose_forms", lambda *_: other)
+    assert run_job(finished) == 0
+    record = read_json(finished.output / "run.json")
+    assert record["convolutions"] == record["fingerprint"]["convolutions"] == str(other)
+    assert usual["convolutions"] != record["convolutions"]
+    assert usual["started"] <= record["started"]
+    assert usual["final_weights_sha256"] != record["final_weights_sha256"]  # other sums, rounded otherwise
 
 
 # Disks and signals

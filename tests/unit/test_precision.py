@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from scalestudy.errors import UserError
-from scalestudy.training import precision
+from scalestudy.training import precision, processor
 from scalestudy.training.precision import autocast_context, choose_precision, measure_bf16
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -22,7 +22,7 @@ class Machine:
         self.cache, self.cpuinfo = folder / "cache", folder / "cpuinfo"
         self.ratio, self.timings = 2.0, 0
         monkeypatch.setenv("SCALESTUDY_CACHE", str(self.cache))
-        monkeypatch.setattr(precision, "_CPUINFO", self.cpuinfo)
+        monkeypatch.setattr(processor, "_CPUINFO", self.cpuinfo)
         monkeypatch.setattr(precision, "measure_bf16", self.measure)
         self.has("avx2 avx512f avx512_bf16")
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from scalestudy.training import small_maps
 from scalestudy.training.models import build_model
-from scalestudy.training.small_maps import SmallMapConv2d, use_small_map_convolutions
+from scalestudy.training.small_maps import USUAL_FORMS, SmallMapConv2d, use_small_map_convolutions
 
 MAPS = [(1, 1), (2, 2), (3, 3), (4, 4), (2, 3)]
 KERNELS = [(1, 1), (2, 2), (3, 3), (5, 5), (1, 3)]
@@ -79,7 +79,7 @@ def test_the_form_that_is_chosen_equals_the_stock_convolution_for_the_layers_of_
         images = torch.randn(2, channels, size, size, dtype=torch.float64)
         assert_same(evaluate(ours, images), evaluate(stock, images), 1e-12)
         windows = small_maps._windows((size, size), (kernel, kernel), (stride, stride), (kernel // 2,) * 2)
-        forms.add(small_maps.choose_form(windows, channels, 8, 2, torch.float64, True))
+        forms.add(small_maps.choose_form(USUAL_FORMS, windows, channels, 8, 2, True))
     assert forms == {"whole", "columns", "stock"}
 
 

@@ -111,9 +111,10 @@ class RunRecord(_Part):
 
     `steps` and `images_seen` are those taken, also where a run diverged before its end; with early stopping, those
     taken to the epoch whose weights are the result, while `train_seconds` holds the time of all epochs. `fingerprint`
-    is all that the numbers depend on, in short (see `training.job`). Times are in seconds, `started` and `ended` in
-    UTC. `files` maps the name of each other file of the run to its SHA-256; it is empty in records of versions that
-    did not note it.
+    is all that the numbers depend on, in short (see `training.job`). `convolutions` says up to which maps convolutions
+    were computed as matrix products (see `training.small_maps.Forms`). Times are in seconds, `started` and `ended` in
+    UTC. `files` maps the name of each other file of the run to its SHA-256; it and `convolutions` are empty in records
+    of versions that did not note them.
     """
 
     run: str
@@ -133,6 +134,7 @@ class RunRecord(_Part):
     device: str
     device_name: str
     precision: str
+    convolutions: str = ""
     threads: int
     normalization: Normalization
     resumed_from: list[int]

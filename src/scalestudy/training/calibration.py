@@ -14,12 +14,14 @@ from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.device import choose_device, set_threads
 from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
+from scalestudy.training.forms import choose_forms
 from scalestudy.training.freezing import training_mode
 from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.mixing import mix
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
+from scalestudy.training.small_maps import Forms
 from scalestudy.workflow.estimate import Speed, Speeds, speed_key
 
 _REPEATS = 3
@@ -31,12 +33,13 @@ def measure_speeds(kinds: Iterable[RunSettings], compute: Compute, known: Speeds
     precision = choose_precision(compute.precision, device)
     set_threads(compute.threads)
     keep_freed_memory()
-    measured = {speed_key(settings): _speed(settings, device, precision) for settings in kinds}
+    forms = choose_forms(device, precision)
+    measured = {speed_key(settings): _speed(settings, device, precision, forms) for settings in kinds}
     Speeds({**Speeds.of_machine().known, **measured}).save()
     return Speeds({**known.known, **measured})
 
 
-def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed:
+def _speed(settings: RunSettings, device: torch.device, precision: str, forms: Forms) -> Speed:
     side = settings.image_size
     images = np.random.default_rng(0).integers(0, 256, (EVALUATION_BATCH, side, side, 3), dtype=np.uint8)
     labels = np.arange(len(images)) % 10
@@ -45,7 +48,7 @@ def _speed(settings: RunSettings, device: torch.device, precision: str) -> Speed
     constant = settings.model_copy(
         update={"schedule": "constant", "warmup": Fraction(0)}
     )  # for any few steps
-    training = Training.fresh(model, constant, steps=_REPEATS + 2, device=device, precision=precision)
+    training = Training.fresh(model, constant, _REPEATS + 2, device, precision, forms)
     normalize = Normalize([0.5] * 3, [0.25] * 3, device)
     positions = torch.arange(settings.batch_size) % len(images)
 

@@ -54,12 +54,14 @@ from scalestudy.training.device import (
     training_slot,
 )
 from scalestudy.training.examples import Normalize, Splits
+from scalestudy.training.forms import choose_forms
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
 from scalestudy.training.loop import DivergedError, TerminatedError, Training, fit
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.models import build_model, find_head, head_features
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.small_maps import Forms
 from scalestudy.training.stems import WHITENING_IMAGES, whiten
 from scalestudy.training.weights import load_weights, require_weights, state_sha256
 
@@ -133,7 +135,8 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)"
         )
         store = Store.open(job.data)
-        fingerprint = _fingerprint(job, store, device, precision, threads)
+        forms = choose_forms(device, precision)
+        fingerprint = _fingerprint(job, store, device, precision, threads, forms)
         files = (*RUN_FILES, WEIGHTS) if job.save_weights else RUN_FILES
         if (state := take_finished(job.output, fingerprint, files)) is not None:
             progress.say("this run has finished before; its files are put back, nothing is trained")
@@ -148,7 +151,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         for note in [*notes, _budget_note(job.settings, images, len(splits.test), steps)]:
             progress.say(note)
         checkpoint = checkpoint_file(job.output)
-        training = Training.fresh(model, job.settings, steps, device, precision)
+        training = Training.fresh(model, job.settings, steps, device, precision, forms)
         status.write("running")
         stop.defer()
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
@@ -192,6 +195,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             device=device.type,
             device_name=device_name(device),
             precision=precision,
+            convolutions=str(forms),
             threads=threads,
             normalization=normalization,
             resumed_from=training.resumed_from,
@@ -265,7 +269,9 @@ def _model_facts(model: nn.Module) -> RecordedModel:
     )
 
 
-def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, threads: int) -> Fingerprint:
+def _fingerprint(
+    job: Job, store: Store, device: torch.device, precision: str, threads: int, forms: Forms
+) -> Fingerprint:
     """Return all that the run's numbers depend on, to tell whether a checkpoint or a finished run is this one."""
     weights = None if job.weights is None else _weights_record(job.weights, job.settings.init)
     content = [
@@ -280,6 +286,7 @@ def _fingerprint(job: Job, store: Store, device: torch.device, precision: str, t
         "settings": short_hash(content),
         "device": device.type,
         "precision": precision,
+        "convolutions": str(forms),
         "threads": str(threads),
     }
 

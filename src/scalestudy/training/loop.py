@@ -35,6 +35,7 @@ from scalestudy.training.mixing import correct_share, mix
 from scalestudy.training.precision import autocast_context, prepare_model
 from scalestudy.training.progress import Row, RunProgress
 from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
+from scalestudy.training.small_maps import USUAL_FORMS, Forms
 
 EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
@@ -84,10 +85,16 @@ class Training:
 
     @classmethod
     def fresh(
-        cls, model: nn.Module, settings: RunSettings, steps: int, device: torch.device, precision: str
+        cls,
+        model: nn.Module,
+        settings: RunSettings,
+        steps: int,
+        device: torch.device,
+        precision: str,
+        forms: Forms = USUAL_FORMS,
     ) -> "Training":
-        """Start `steps` optimizer steps of `model` on `device`."""
-        model = prepare_model(model.to(device))
+        """Start `steps` optimizer steps of `model` on `device`, its convolutions computed by `forms`."""
+        model = prepare_model(model.to(device), forms)
         freeze(model, settings.freeze)
         averaged = None if settings.averaging == "none" else copy.deepcopy(model)
         optimizer = make_optimizer(model, settings)

@@ -4,31 +4,25 @@ Parameters, gradients, optimizer state, BatchNorm statistics and losses are floa
 """
 
 import contextlib
-import hashlib
-import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
+from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, write_json
-from scalestudy.training.small_maps import use_small_map_convolutions
-from scalestudy.workflow.estimate import speeds_file
+from scalestudy.training.processor import flags, measured_once
+from scalestudy.training.small_maps import USUAL_FORMS, Forms, use_small_map_convolutions
 
 # Results depend on the choice, so it must not flip with noise: hardware gives 1.5 and more, emulation < 1.
 BF16_MUST_BE_FASTER_BY = 1.2
 _REPEATS = 11
-_LOCK_SECONDS = 60
-_CPUINFO = Path("/proc/cpuinfo")
+_RATIO = "float32_time_over_bf16_time"
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last as ARM processors spell it
-_IDENTITY = ("vendor_id", "cpu family", "model", "model name", "stepping", "CPU implementer", "CPU part")
 
 
 def choose_precision(setting: str, device: torch.device) -> str:
@@ -58,35 +52,19 @@ def autocast_context(device: torch.device, precision: str) -> AbstractContextMan
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
-def prepare_model(model: nn.Module) -> nn.Module:
-    """Put the model in its device's fastest form, in place: same function, parameters and state_dict."""
+def prepare_model(model: nn.Module, forms: Forms = USUAL_FORMS) -> nn.Module:
+    """Put the model in its device's fastest form, in place: same function, parameters and state_dict.
+
+    `forms` says which form of convolution is for which maps on a CPU (see `training.forms`).
+    """
     if next(model.parameters()).device.type == "cpu":
-        use_small_map_convolutions(model)
+        use_small_map_convolutions(model, forms)
     return model.to(memory_format=torch.channels_last)
 
 
 def bf16_pays() -> bool:
-    """Return whether this processor trains faster in bf16, from the cache or a timing of half a second.
-
-    Of several processes that start at once, one measures and the others wait for its answer.
-    """
-    processor = _processor()
-    digest = hashlib.sha256(f"{processor}\n{torch.__version__}".encode()).hexdigest()
-    file = speeds_file().with_name(f"bf16-{digest[:12]}.json")
-    if (known := _read_ratio(file)) is not None:
-        return known >= BF16_MUST_BE_FASTER_BY
-    with contextlib.ExitStack() as stack:
-        # A home directory that is read-only or cannot lock must not stop a run: then each process measures.
-        with contextlib.suppress(OSError, NotImplementedError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(file.with_suffix(".lock"), timeout=_LOCK_SECONDS))
-        if (known := _read_ratio(file)) is not None:
-            return known >= BF16_MUST_BE_FASTER_BY
-        ratio = measure_bf16()
-        record = {"processor": processor, "torch": torch.__version__, "float32_time_over_bf16_time": ratio}
-        with contextlib.suppress(OSError):
-            write_json(file, record)
-    return ratio >= BF16_MUST_BE_FASTER_BY
+    """Return whether this processor trains faster in bf16, from the cache or a timing of half a second."""
+    return measured_once("bf16", lambda: {_RATIO: measure_bf16()}, _ratio) >= BF16_MUST_BE_FASTER_BY
 
 
 def measure_bf16() -> float:
@@ -132,13 +110,10 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def _read_ratio(file: Path) -> float | None:
-    """Return the ratio that the cache holds, or None where there is none or the file is broken."""
-    try:
-        ratio = read_json(file)["float32_time_over_bf16_time"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return float(ratio) if isinstance(ratio, (int, float)) else None
+def _ratio(record: Mapping[str, Any]) -> float:
+    if not isinstance(record[_RATIO], (int, float)):
+        raise TypeError(_RATIO)
+    return float(record[_RATIO])
 
 
 def _gpu_has_bf16() -> bool:
@@ -148,26 +123,4 @@ def _gpu_has_bf16() -> bool:
 def _cpu_has_bf16() -> bool:
     """Return whether the processor multiplies bf16 in hardware and oneDNN, which would use it, is there."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return bool(available) and not _BF16_FLAGS.isdisjoint(_flags(_cpuinfo()))
-
-
-def _cpuinfo() -> dict[str, str]:
-    """Return what Linux says of the first processor, and nothing on other systems."""
-    try:
-        first = _CPUINFO.read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _flags(cpuinfo: dict[str, str]) -> list[str]:
-    return (cpuinfo.get("flags") or cpuinfo.get("Features") or "").split()
-
-
-def _processor() -> str:
-    """Return all that tells one kind of processor from another; a cluster's nodes may share one cache."""
-    cpuinfo = _cpuinfo()
-    vectors = sorted(flag for flag in _flags(cpuinfo) if flag.startswith(("avx", "amx", "sve", "bf16")))
-    identity = {key: cpuinfo[key] for key in _IDENTITY if key in cpuinfo}
-    return json.dumps({**identity, "machine": platform.machine(), "vectors": " ".join(vectors)})
+    return bool(available) and not _BF16_FLAGS.isdisjoint(flags())

@@ -8,10 +8,13 @@ convolution is slow there, its backward most of all. Two forms of the same sums 
 - *columns*: the map is unfolded into one row of `kernel area x channels` per output pixel (im2col;
   Chellapilla, Puri & Simard 2006, "High Performance Convolutional Neural Networks for Document Processing").
 
+Which form is for which map depends on the processor: `Forms` holds the bounds, `training.forms` measures them.
+
 Both are exact: in double precision they agree with `torch.nn.functional.conv2d` to rounding, gradients too.
 `benchmarks/kernels.py` shows what they give.
 """
 
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,7 +26,38 @@ from torch.nn import functional as F
 _Pair = tuple[int, int]
 
 
-def use_small_map_convolutions(model: nn.Module) -> nn.Module:
+@dataclass(frozen=True)
+class Forms:
+    """How large maps may be, in pixels, for each form to be used; beyond that it is the library's own convolution.
+
+    whole: of the input, where a batch is large. pointwise: of the output of a 1x1 convolution, as columns. columns: of
+    the output of any other. With a backward to follow, columns are used up to learning_wide pixels (256 input
+    channels and more) or learning_narrow (fewer, stride 1).
+    """
+
+    whole: int
+    pointwise: int
+    columns: int
+    learning_wide: int
+    learning_narrow: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {pixels}" for name, pixels in asdict(self).items())
+
+
+USUAL_FORMS = Forms(whole=4, pointwise=64, columns=4, learning_wide=16, learning_narrow=4)
+"""Measured for ResNet-18's and ResNet-50's layers, batches of 32 to 256, on an Intel Xeon with AMX, in float32."""
+
+
+def usual_forms(precision: str) -> Forms:
+    """Return the bounds that hold on most processors, for `float32` or `bf16`."""
+    return replace(USUAL_FORMS, learning_narrow=16) if precision == "bf16" else USUAL_FORMS
+
+
+WIDE = 256  # input channels
+
+
+def use_small_map_convolutions(model: nn.Module, forms: Forms = USUAL_FORMS) -> nn.Module:
     """Make every plain `nn.Conv2d` of `model` a `SmallMapConv2d`, in place, and return the model.
 
     Parameters, state_dict keys and results stay the same. Left as they are: grouped and dilated convolutions
@@ -32,11 +66,14 @@ def use_small_map_convolutions(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if type(module) is nn.Conv2d and _is_plain(module):
             module.__class__ = SmallMapConv2d
+            module.forms = forms  # type: ignore[assignment]
     return model
 
 
 class SmallMapConv2d(nn.Conv2d):
     """An `nn.Conv2d` that computes by matrix products where the map is so small that this is faster."""
+
+    forms: Forms = USUAL_FORMS
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
@@ -47,7 +84,7 @@ class SmallMapConv2d(nn.Conv2d):
                 (height, width), _pair(self.kernel_size), _pair(self.stride), _pair(self.padding)
             )
             learning = torch.is_grad_enabled()
-            form = choose_form(windows, channels, self.out_channels, images, dtype, learning)
+            form = choose_form(self.forms, windows, channels, self.out_channels, images, learning)
             if form != "stock":
                 function = _WholeMap if form == "whole" else _Columns
                 # Shaped out here: in-place operations after it would refuse a view that the function returns.
@@ -94,27 +131,25 @@ def _windows(map_size: _Pair, kernel: _Pair, stride: _Pair, padding: _Pair) -> _
 
 
 def choose_form(
-    windows: _Windows, in_channels: int, out_channels: int, images: int, dtype: torch.dtype, learning: bool
+    forms: Forms, windows: _Windows, in_channels: int, out_channels: int, images: int, learning: bool
 ) -> str:
-    """Return the fastest form, `whole`, `columns` or `stock`; `learning` where a backward will follow.
-
-    Measured for ResNet-18's and ResNet-50's layers at batches of 32 to 256 on one core of an Intel Xeon with
-    AMX, forward alone and with backward. The bounds are coarse: each form wins clearly inside its range.
-    """
+    """Return the form to compute by: `whole`, `columns` or `stock`; `learning` where a backward will follow."""
     pixels = windows.output[0] * windows.output[1]
     if pixels == 0 or any(a >= b for (a, b), _ in windows.rows + windows.columns):
         return "stock"  # an error for the library to raise, or windows that lie in the padding only
     if windows.kernel == (1, 1) and windows.padding == (0, 0):
-        return "columns" if pixels <= 64 else "stock"
-    if pixels == 1:
+        return "columns" if pixels <= forms.pointwise else "stock"
+    if pixels == 1 <= forms.whole:
         return "whole"
     # One product for the whole map needs each weight once per output pixel: cheap where the batch is large.
-    if windows.map[0] * windows.map[1] <= 4 and 4 * images >= out_channels:
+    if windows.map[0] * windows.map[1] <= forms.whole and 4 * images >= out_channels:
         return "whole"
-    pays = in_channels >= 256 or (dtype == torch.bfloat16 and windows.stride == (1, 1))
-    if pixels <= 4 or (learning and pixels <= 16 and pays):
-        return "columns"
-    return "stock"
+    limit = forms.columns
+    if learning and in_channels >= WIDE:
+        limit = forms.learning_wide
+    elif learning and windows.stride == (1, 1):
+        limit = forms.learning_narrow
+    return "columns" if pixels <= limit else "stock"
 
 
 class _WholeMap(torch.autograd.Function):
