@@ -213,6 +213,12 @@ def test_a_section_has_at_most_five_points_and_folds_the_rest() -> None:
     assert sum("against the base recipe" in each.text for each in (*own.points, *own.details)) == 6
 
 
+def test_of_many_recipes_the_table_tells_each_and_no_sentence_repeats_it() -> None:
+    recipes = ({}, *({"batch_size": 32 + size} for size in range(1, 11)))
+    own = say(found(lambda s: 0.0, recipes=recipes, models=("resnet18",), fractions=("1",)))
+    assert not any("against the base recipe" in each.text for each in own.details)
+
+
 def test_a_study_without_a_result_says_nothing_about_recipes() -> None:
     findings = found(lambda s: 0.0, missing=lambda s: True)
     assert findings.recipes.missing is Missing.NO_RESULT

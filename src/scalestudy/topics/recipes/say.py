@@ -12,6 +12,7 @@ MISSING = {Missing.NO_RESULT: "No run is complete yet; run the study first."}
 MOST_NAMED = 2  # settings of a recipe that a sentence names
 MOST_WORDS_NAMED = 8
 MOST_POINTS = 5
+MOST_TOLD = 8  # recipes of which each has a sentence; of more, the table tells
 CAVEATS = {
     Caveat.BATCH_SIZE: "The batch sizes share one learning rate, and at equal epochs a smaller batch takes more steps: "
     "not the batch size alone differs (Shallue et al. 2019).",
@@ -35,7 +36,7 @@ def say(findings: Findings) -> Said:
     return Said(
         lead=(best(findings, names, found.best),),
         points=tuple(points[:MOST_POINTS]),
-        details=(*recipes[len(kept) :], *points[MOST_POINTS:]),
+        details=(*(recipes[len(kept) :] if len(recipes) <= MOST_TOLD else ()), *points[MOST_POINTS:]),
     )
 
 
