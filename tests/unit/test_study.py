@@ -9,8 +9,10 @@ import yaml
 
 from scalestudy.errors import UserError
 from scalestudy.study.config import SCHEMA_FILE, Study, json_schema, load_study
+from scalestudy.study.names import short_hash
 from scalestudy.study.runs import plan_runs
 from scalestudy.study.settings import RunSettings
+from scalestudy.workflow.commands import settings_flags, train_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,6 +100,26 @@ def test_names_are_readable_and_never_change() -> None:
     names = [run.name for run in plan_runs(load_study("quickstart"))]
     assert names[0] == "resnet18_none_f1of16_adam_lr1e-3_b32_s0-af6cc2a1"
     assert names[-1].startswith("resnet50_glyphs_f1_adam_lr1e-3_b32_s0-")
+
+
+def test_a_new_setting_changes_neither_commands_nor_checkpoints_of_runs_that_leave_it_alone() -> None:
+    study = load_study("quickstart")
+    run = plan_runs(study)[0]
+    assert train_command(study, run).split(" --data ")[0] == (
+        "--model resnet18 --init none --image-size 32 --fraction 1/16 --subset-seed 0 --seed 0 --optimizer adam "
+        "--lr 1e-3 --momentum 0.9 --weight-decay 0 --batch-size 32 --epochs 5 --schedule constant --dropout 0 "
+        "--label-smoothing 0 --augmentation none --stem imagenet --validation 0"
+    )
+    assert short_hash(RunSettings().lasting()) == "e8237e21"
+    changed = RunSettings(optimizer="sgd", nesterov=True, mixup=0.2)
+    assert {"nesterov": True, "mixup": 0.2}.items() <= changed.lasting().items()
+    flags = settings_flags(changed)
+    assert (
+        RunSettings.model_validate(
+            {flag[2:].replace("-", "_"): value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
+        )
+        == changed
+    )
 
 
 # What a setting needs beside it to have an effect.

@@ -57,6 +57,22 @@ TrainEval = Literal["last", "every"]
 """After which epochs the training subset is measured in evaluation mode. It changes no other number of a run."""
 
 
+_OF_THE_FIRST_RELEASE = {
+    *("model", "init", "image_size", "fraction", "subset_seed", "seed", "optimizer", "lr", "momentum"),
+    *(
+        "weight_decay",
+        "batch_size",
+        "epochs",
+        "steps",
+        "schedule",
+        "dropout",
+        "label_smoothing",
+        "augmentation",
+    ),
+    *("stem", "validation"),
+}
+
+
 class RunSettings(BaseModel):
     """Everything about one training run that may change its result, except data and weights themselves.
 
@@ -234,6 +250,19 @@ class RunSettings(BaseModel):
         if value > 1 and value.denominator > 1:
             raise ValueError(f"{value} is neither a number of steps nor a share of them, below 1")
         return value
+
+    def lasting(self) -> dict[str, Any]:
+        """Return the settings as JSON values, those that later versions added only where they are changed.
+
+        So a new setting changes neither the command nor the checkpoint of a run that leaves it at its default, and no
+        older run is trained again for it.
+        """
+        changed = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            key: value
+            for key, value in self.model_dump(mode="json").items()
+            if key in changed or key in _OF_THE_FIRST_RELEASE
+        }
 
     def canonical(self) -> "RunSettings":
         """Return these settings with those that have no effect at their defaults, so that equal runs coincide."""

@@ -275,7 +275,7 @@ def _fingerprint(
     """Return all that the run's numbers depend on, to tell whether a checkpoint or a finished run is this one."""
     weights = None if job.weights is None else _weights_record(job.weights, job.settings.init)
     content = [
-        job.settings.model_dump(mode="json"),
+        job.settings.lasting(),
         job.task,
         job.normalization,
         store.info["sha256"],

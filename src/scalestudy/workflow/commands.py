@@ -69,17 +69,19 @@ def prepare_command(settings: DatasetSettings, dataset: str, image_size: int) ->
 
 
 def settings_flags(settings: RunSettings) -> list[str]:
-    """Return every setting of a run as flags, in field order; what is None is left out."""
+    """Return a run's settings as flags, in field order (see `RunSettings.lasting`); what is None is left out."""
     flags = []
-    for key, value in settings.model_dump(mode="json").items():
+    for key, value in settings.lasting().items():
         if value is not None:
             flags += [_flag(key), value if isinstance(value, str) else format_value(value)]
     return flags
 
 
 def format_value(value: Any) -> str:
-    """Return a number as it stands on a command line: whole numbers plain, others in their canonical text."""
-    return str(value) if isinstance(value, (bool, int)) else format_number(value)
+    """Return a value as it stands on a command line: switches and whole numbers plain, others in canonical text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else format_number(value)
 
 
 def _data_flags(study: Study, run: Run) -> list[Any]:
