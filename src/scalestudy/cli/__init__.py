@@ -16,7 +16,6 @@ app = typer.Typer(
     name="scalestudy",
     help="One YAML file in, one finished scaling-study report out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

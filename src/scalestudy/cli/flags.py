@@ -1,21 +1,27 @@
 """Flags of a command that come from declared settings: one for each, as text, with the setting's own help."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from scalestudy.cli.completion import one_of
+
 
 @dataclass(frozen=True)
 class Flag:
-    """default: what is shown as the default, None for nothing. needed: whether it must be given."""
+    """default: what is shown as the default, None for nothing. needed: whether it must be given.
+
+    values: what the shell offers for it.
+    """
 
     help: str
     default: str | None = None
     needed: bool = False
+    values: Callable[[], Iterable[str]] | None = None
 
 
 def with_flags(flags: Mapping[str, Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -42,5 +48,12 @@ def _parameter(key: str, flag: Flag) -> inspect.Parameter:
         key,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if flag.needed else None,
-        annotation=Annotated[kind, typer.Option(help=escape(flag.help), show_default=flag.default or False)],
+        annotation=Annotated[
+            kind,
+            typer.Option(
+                help=escape(flag.help),
+                show_default=flag.default or False,
+                autocompletion=one_of(flag.values) if flag.values else None,
+            ),
+        ],
     )

@@ -5,11 +5,16 @@ from typing import Annotated
 
 import typer
 
+from scalestudy.cli.completion import one_of, studies_with_results
 from scalestudy.errors import UserError
 from scalestudy.study import paths
 
 StudyName = Annotated[
-    str, typer.Argument(help="A study with results: its name, or the folder results/<study>.")
+    str,
+    typer.Argument(
+        help="A study with results: its name, or the folder results/<study>.",
+        autocompletion=one_of(studies_with_results),
+    ),
 ]
 
 

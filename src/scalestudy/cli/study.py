@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalestudy.cli.completion import one_of, studies
 from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.report.wording import counted, duration
@@ -24,6 +25,7 @@ Name = Annotated[
         help="A study's name in config/, or the path of a YAML file. `--config study=NAME` says it too; "
         f"{DEFAULT_STUDY} where neither does.",
         show_default=False,
+        autocompletion=one_of(studies),
     ),
 ]
 Config = Annotated[

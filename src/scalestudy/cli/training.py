@@ -1,7 +1,7 @@
 """`scalestudy train`, `pretrain` and `fetch-weights`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import Signature, signature
 from pathlib import Path
@@ -16,6 +16,8 @@ from scalestudy.study import names, paths
 from scalestudy.study.dataset import parse_dataset, sources_by_name
 from scalestudy.study.faults import describe
 from scalestudy.study.keys import default_text, help_text
+from scalestudy.study.models import known_models
+from scalestudy.study.registries import REGISTRIES
 from scalestudy.study.runs import check_settings
 from scalestudy.study.settings import RunSettings, TrainEval
 
@@ -44,6 +46,12 @@ Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 
+_VALUES: dict[str, Callable[[], Iterable[str]]] = {
+    "model": known_models,
+    **{key: registry.keys for key, registry in REGISTRIES.items()},
+}
+
+
 def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` one flag per setting of a run, read by the parser of a study's YAML; it gets `settings`."""
 
@@ -61,7 +69,8 @@ def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
     own = [each for each in signature(command).parameters.values() if each.name != "settings"]
     parsed.__signature__ = Signature(own)  # type: ignore[attr-defined]
     flags = {
-        key: Flag(help_text(field), default_text(field)) for key, field in RunSettings.model_fields.items()
+        key: Flag(help_text(field), default_text(field), values=_VALUES.get(key))
+        for key, field in RunSettings.model_fields.items()
     }
     return with_flags(flags)(parsed)
 
