@@ -54,9 +54,10 @@ rule pretrain:
         gpu=0,
         device=PLAN.study.compute.device,
         jobs_per_gpu=PLAN.study.compute.jobs_per_gpu,
+        log_to="tensorboard" if PLAN.study.compute.tensorboard else "none",
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(wildcards.weights, attempt),
         runtime=lambda wildcards, attempt: PLAN.minutes(wildcards.weights, attempt),
     params:
         arguments=lambda wildcards: PLAN.pretrain(wildcards.weights),
     shell:
-        "scalestudy pretrain {params.arguments} --threads {threads} --device {resources.device} --jobs-per-gpu {resources.jobs_per_gpu} > {log:q} 2>&1"
+        "scalestudy pretrain {params.arguments} --threads {threads} --device {resources.device} --jobs-per-gpu {resources.jobs_per_gpu} --log-to {resources.log_to} > {log:q} 2>&1"

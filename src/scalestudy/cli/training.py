@@ -43,6 +43,10 @@ Precision = Annotated[
     Literal["auto", "float32", "bf16"], typer.Option(help="Number format of the arithmetic.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+LogToOption = Annotated[
+    Literal["none", "tensorboard"],
+    typer.Option("--log-to", help="Event files for TensorBoard beside the runs."),
+]
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 
@@ -87,6 +91,7 @@ def train(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
+    log_to: LogToOption = "none",
     train_eval: Annotated[
         TrainEval,
         typer.Option(help="After which epochs the training subset is measured in evaluation mode."),
@@ -118,6 +123,7 @@ def train(
         precision=precision,
         threads=threads,
         jobs_per_gpu=jobs_per_gpu,
+        log_to=log_to,
         save_weights=save_weights,
         train_eval=train_eval,
     )
@@ -137,6 +143,7 @@ def pretrain(
     precision: Precision = "auto",
     threads: Threads = 1,
     jobs_per_gpu: JobsPerGpu = 1,
+    log_to: LogToOption = "none",
 ) -> None:
     """Train initial weights for other runs: the upstream stage of a study."""
     from scalestudy.files import sha256_file, write_json
@@ -154,6 +161,7 @@ def pretrain(
         precision=precision,
         threads=threads,
         jobs_per_gpu=jobs_per_gpu,
+        log_to=log_to,
         save_weights=True,
     )
     record = read_record(output / "run.json")

@@ -261,6 +261,11 @@ class Compute(_Strict):
         "last",
         description="After which epochs the training subset is measured in evaluation mode, as the test set is.",
     )
+    tensorboard: Switch = Field(
+        False,
+        description="Write event files beside the results (needs scalestudy[tensorboard]): "
+        "`tensorboard --logdir results/<study>/tensorboard` shows the curves while runs train.",
+    )
 
 
 class Study(_Strict):

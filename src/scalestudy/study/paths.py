@@ -50,6 +50,11 @@ def checkpoint_file(run_folder: Path) -> Path:
     return above / "checkpoints" / f"{run_folder.name}.pt"
 
 
+def events_folder(run_folder: Path) -> Path:
+    """Return the folder of a run's event files for TensorBoard: all runs of a study are below one folder."""
+    return checkpoint_file(run_folder).parent.with_name("tensorboard") / run_folder.name
+
+
 def finished_folder(run_folder: Path) -> Path:
     """Return where a finished run's files are kept until they are collected (see `training.handover`)."""
     return checkpoint_file(run_folder).with_suffix(".finished")

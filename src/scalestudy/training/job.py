@@ -42,7 +42,7 @@ from scalestudy.results.record import (
 )
 from scalestudy.study.budget import batches_per_epoch, images_in_steps, step_boundaries
 from scalestudy.study.names import short_hash
-from scalestudy.study.paths import RUN_FILES, checkpoint_file
+from scalestudy.study.paths import RUN_FILES, checkpoint_file, events_folder
 from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training.backbone import load_backbone
 from scalestudy.training.checkpoint import Fingerprint, save_tensors
@@ -53,6 +53,7 @@ from scalestudy.training.device import (
     set_threads,
     training_slot,
 )
+from scalestudy.training.events import LogTo, event_files
 from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.forms import choose_forms
 from scalestudy.training.handover import keep_finished, run_lock, take_finished
@@ -85,6 +86,7 @@ class Job:
     jobs_per_gpu: int = 1
     save_weights: bool = False
     train_eval: TrainEval = "last"
+    log_to: LogTo = "none"
 
 
 def run_job(job: Job) -> int:
@@ -155,22 +157,29 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         status.write("running")
         stop.defer()
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
-        try:
-            logits, labels = fit(
-                training,
-                splits,
-                job.settings,
-                normalize,
-                checkpoint,
-                fingerprint,
-                progress,
-                stop.asked,
-                status.epoch_done,
-                job.train_eval,
-            )
-        except DivergedError as error:
-            diverged = Divergence(epoch=error.epoch, step=error.step)
-            progress.say(f"diverged: {error}; the run stops here")
+        with event_files(job.log_to, events_folder(job.output)) as events:
+
+            def epoch_done(row: Row, seconds_left: float) -> None:
+                status.epoch_done(row, seconds_left)
+                if events is not None:
+                    events.update(training.rows)
+
+            try:
+                logits, labels = fit(
+                    training,
+                    splits,
+                    job.settings,
+                    normalize,
+                    checkpoint,
+                    fingerprint,
+                    progress,
+                    stop.asked,
+                    epoch_done,
+                    job.train_eval,
+                )
+            except DivergedError as error:
+                diverged = Divergence(epoch=error.epoch, step=error.step)
+                progress.say(f"diverged: {error}; the run stops here")
         rows = training.rows if diverged else training.result
         taken = training.step if diverged else int(rows[-1]["step"])
         early = None

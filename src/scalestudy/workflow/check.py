@@ -15,6 +15,7 @@ from scalestudy.study.config import Study, find_study, load_study, valid_parts
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.runs import Run, Source, impossible_runs, plan_runs
 from scalestudy.study.settings import RunSettings
+from scalestudy.training.events import require_tensorboard
 
 
 @dataclass
@@ -62,6 +63,9 @@ def check_study(spec: str, overrides: Mapping[str, object] | None = None) -> Che
     }
     _check_data(checked, {"dataset": study.dataset, **upstream}, checked.runs)
     _check_weights(checked, study, checked.runs)
+    if study.compute.tensorboard:
+        with checked.gathering("compute.tensorboard"):
+            require_tensorboard()
     return checked
 
 
