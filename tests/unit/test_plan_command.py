@@ -88,7 +88,7 @@ def test_what_is_known_of_a_study_is_told_apart_from_what_is_not(project: Path) 
         + "weights: {glyphs: {upstream: {dataset: {source: glyphs, train_images: 72, test_images: 36}}}}\n"
     )
     shown = scalestudy("plan", "mine", "--no-calibrate")
-    assert "2 runs and 1 upstream stages; " in shown
+    assert "2 runs and 1 upstream stage; " in shown
     assert "for 1 of them; how long the other 2 take is not known yet" in shown
 
 

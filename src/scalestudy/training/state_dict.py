@@ -6,6 +6,7 @@ that saves what is needed.
 
 import argparse
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +93,9 @@ def _load(file: Path) -> Any:
     """Return what the file holds: tensors, numbers, text and their containers."""
     torch.serialization.add_safe_globals([*_HARMLESS, *_numpy_scalars()])
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say of the file is said below
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken file makes the unpickler raise almost anything
         raise UserError(f"weights {file} cannot be read as tensors: {_reason(file, error)}") from None
 
