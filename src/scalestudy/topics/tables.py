@@ -31,12 +31,12 @@ def share(cell: Cell | None, measure: Measure | None = None, *, bounds: bool = T
     found = cell.stat(measure)
     if found is None:
         return gone(cell) if not cell.runs else view.Cell(wording.MISSING, "not recorded", cell.runs)
-    small = wording.runs_counted(found.n, cell.planned)
+    small, n = "", wording.runs_counted(found.n, cell.planned)
     if bounds and found.interval is not None:
         words = wording.bare_point_range if measure in _POINTS else wording.bare_percent_range
-        small = f"{words(found.interval.low, found.interval.high)}; {small}"
+        small = words(found.interval.low, found.interval.high)
     text = wording.bare_points(found.value) if measure in _POINTS else wording.bare_percent(found.value)
-    return view.Cell(text, small, found.runs, measure, found.value)
+    return view.Cell(text, small, found.runs, measure, found.value, n=n)
 
 
 def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:
@@ -46,7 +46,8 @@ def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:
     found = cell.stat(measure)
     if found is None:
         return gone(cell) if not cell.runs else view.Cell(wording.MISSING, "not recorded", cell.runs)
-    return view.Cell(text, wording.runs_counted(found.n, cell.planned), found.runs, measure, found.value)
+    n = wording.runs_counted(found.n, cell.planned)
+    return view.Cell(text, "", found.runs, measure, found.value, n=n)
 
 
 def number(value: float | None, runs: Sequence[str] = (), measure: str = "") -> view.Cell:

@@ -211,11 +211,11 @@ def empty(title: str, reason: str, frame: Frame = WIDE) -> Sheet:
     return sheet
 
 
-def wrap(words: str, most: float, size: float) -> list[str]:
-    """Return `words` as lines of at most `most` points."""
+def wrap(words: str, most: float, size: float, *, bold: bool = False) -> list[str]:
+    """Return `words` as lines of at most `most` points where blanks allow it."""
     lines: list[str] = []
     for word in words.split():
-        if lines and style.text_width(f"{lines[-1]} {word}", size) <= most:
+        if lines and style.text_width(f"{lines[-1]} {word}", size, bold) <= most:
             lines[-1] += f" {word}"
         else:
             lines.append(word)

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from scalestudy.report import style
-from scalestudy.report.figures.base import Frame, Sheet, shorten, title
+from scalestudy.report.figures.base import Frame, Sheet, shorten, wrap
 from scalestudy.report.palette import INK, MUTED, Look
 from scalestudy.report.style import SMALL
 
@@ -68,7 +68,8 @@ class RowsFigure:
         sheet = Sheet(self.title, frame=frame, alt=self.alt, caption=self.caption)
         sheet.record(self.records)
         most = max(len(panel.lines) for panel in self.panels)
-        flat = sheet.fitted(len(self.panels), most * _LINE + _AROUND, most=self.columns, width=self.width)
+        around = _AROUND + (style.TITLE * 1.2 / 72 if frame.narrow else 0)
+        flat = sheet.fitted(len(self.panels), most * _LINE + around, most=self.columns, width=self.width)
         columns = min(self.columns, frame.most_columns, len(self.panels))
         room = 110 if frame.narrow else 190
         for place, (axes, panel) in enumerate(zip(flat, self.panels, strict=True)):
@@ -80,11 +81,12 @@ class RowsFigure:
             axes.set_yticks(range(len(names)), names if place % columns == 0 else [""] * len(names))
             for height, line in enumerate(panel.lines):
                 _line(sheet, axes, line, height, beside=not frame.narrow)
-            axes.set_title(panel.title, color=INK)
+            axes.set_title("\n".join(["A"] * (2 if frame.narrow else 1)))  # keeps the room
         sheet.settle()
         for axes, panel in zip(flat, self.panels, strict=True):
             left = axes.get_window_extent().x0 % (frame.width * 72 / columns)
-            title(axes, panel.title, most=frame.width * 72 / columns - left)
+            lines = wrap(panel.title, frame.width * 72 / columns - left, style.TITLE, bold=True)
+            axes.set_title("\n".join(lines), color=INK)
             for height, line in enumerate(panel.lines):
                 _above(axes, line, height)
         return sheet

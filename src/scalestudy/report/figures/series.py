@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from scalestudy.report import style
-from scalestudy.report.figures.base import Frame, LineLabel, Sheet, line_labels, note_panel, title
-from scalestudy.report.palette import MUTED, Look
+from scalestudy.report.figures.base import Frame, LineLabel, Sheet, line_labels, note_panel, wrap
+from scalestudy.report.palette import INK, MUTED, Look
 from scalestudy.report.style import SMALL
 
 _STEP_ASIDE = 6.0  # points between series whose spread would lie on one another
@@ -126,6 +126,11 @@ class SeriesFigure:
         right = room if at_ends else 0.1
         entries = [] if at_ends else self._key(names)
         key = _KeyLines(entries, frame.width * 72)
+        panel_width = (frame.width - 0.46 * columns - right * columns) / columns * 72
+        titles = [
+            wrap(panel.title, panel_width + right * 72, style.TITLE, bold=True) for panel in self.panels
+        ]
+        folds = (max(len(lines) for lines in titles) - 1) * style.TITLE * 1.2 / 72
         flat = sheet.flow(
             len(self.panels),
             self.height,
@@ -133,15 +138,15 @@ class SeriesFigure:
             left=0.44,
             right=right,
             across=right + 0.46,
-            top=0.34 + key.height / 72,
+            top=0.34 + key.height / 72 + folds,
             bottom=0.62,
-            down=0.74,
+            down=0.74 + folds,
         )
         key.draw(sheet)
-        for place, (axes, panel) in enumerate(zip(flat, self.panels, strict=True)):
+        for place, (axes, panel, words) in enumerate(zip(flat, self.panels, titles, strict=True)):
             panel.x(axes, place + columns >= len(self.panels))
             panel.y(axes)
-            title(axes, panel.title, most=float(axes.get_window_extent().width) + right * 72)
+            axes.set_title("\n".join(words), color=INK)
             _draw(sheet, axes, panel.series)
             if not any(series.drawn for series in panel.series):
                 note_panel(axes, panel.empty)
