@@ -151,3 +151,29 @@ def test_false_verdicts_are_rare_however_unlike_spreads_are_and_true_differences
     assert single["report"] <= 12 < 20 < single["anova"]
     found = dict(zip(verdicts.METHODS, verdicts.found_differences(rng, 4.0, 3, 60), strict=True))
     assert found["report"] > 60 > found["paired"]
+
+
+def test_every_kind_of_convolution_is_shown_in_the_form_that_a_model_trains_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import convolutions
+
+    from scalestudy.training.models import build_model
+    from scalestudy.training.small_maps import USUAL_FORMS
+
+    convolutions.show(build_model("resnet18", 10, seed=0), 2, "float32", USUAL_FORMS, rounds=1)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:-1]]
+    chosen = {row[0].removeprefix("| "): row[5] for row in rows}
+    assert sum(int(row[1]) for row in rows) == 20  # the convolutions of a ResNet-18
+    assert chosen["7x7/2 3 to 64 (32 x 32)"] == "stock"
+    assert chosen["3x3/1 512 to 512 (1 x 1)"] == "whole"
+    assert chosen["1x1/2 64 to 128 (8 x 8)"] == "columns"
+
+
+def test_the_limit_of_a_convolution_counts_only_taps_that_touch_the_map() -> None:
+    import convolutions
+
+    centre = convolutions.Kind(512, 512, 3, 1, 1, 1, 8, "float32")
+    assert convolutions.touching(centre) == 512
+    corner = convolutions.Kind(256, 256, 3, 1, 1, 2, 8, "float32")
+    assert convolutions.touching(corner) == 4 * 256
