@@ -250,3 +250,48 @@ def test_every_unknown_key_of_config_is_named_with_what_is_allowed() -> None:
         "--config lrr=1: unknown key (did you mean 'lr'?); the keys are model, init,",
         "--config epoch=2: unknown key (did you mean 'epochs'?); the keys are model, init,",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "weights: {w: file.pth}",
+            "weights.w: 'file.pth' is not a mapping of keys such as title, upstream, checkpoints",
+        ),
+        (
+            "weights: {w: {upstream: {recipe: {epochs: [1, 2]}}}}",
+            "weights.w.upstream.recipe.epochs: one value is needed",
+        ),
+        (
+            "weights: {w: {checkpoints: {resnet81: {file: x, sha256: y}}}}",
+            "weights.w.checkpoints.resnet81: model 're",
+        ),
+        ("experiments: [a, b]", "experiments: ['a', 'b'] is not a mapping of keys"),
+        ("experiments: {a: x}", "experiments.a: 'x' is not a mapping of keys such as title, grid, overrides"),
+        ("recipe: fast", "recipe: 'fast' is not a mapping of settings"),
+        ("references: {title: x}", "references: {'title': 'x'} is not a list"),
+        ("compute: cpu", "compute: 'cpu' is not a mapping of keys such as device, precision,"),
+        ("title: [a]", "title: ['a'] is not text"),
+        ("recipe: {lr: '0,001'}", "recipe.lr: '0,001' is not a number; write a point and no comma"),
+        ("dataset: {folder: x}", "dataset.source: this key is needed: digits, glyphs, cifar10"),
+        ("dataset: {source: }", "dataset.source: this key is needed: digits, glyphs, cifar10"),
+        ("dataset: [digits]", "dataset: ['digits'] is not a mapping of keys"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_in_a_students_words(text: str, line: str) -> None:
+    found = faults(text if text.startswith("dataset") else f"dataset: digits\n{text}\n")
+    assert any(each.startswith(f"mine.yaml: {line}") for each in found), found
+    assert not any(word in each for each in found for word in ("instance of", "tuple", "dictionary", "None"))
+
+
+def test_a_key_without_a_value_is_one_that_is_not_there() -> None:
+    text = "dataset: digits\ntitle:\nrecipe:\nweights:\nreferences:\ncompute:\nexperiments:\n  base:\n"
+    assert check(text)[0] == "mine: valid; 1 run in 1 experiment"
+    (line,) = faults("dataset:\n")
+    assert line.startswith("mine.yaml: dataset: this key is needed: The target data")
+    (line,) = faults("# nothing yet\n")
+    assert (
+        line
+        == "mine.yaml: it is empty; a study is a mapping of keys, of which `dataset: digits` is the least"
+    )

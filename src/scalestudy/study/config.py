@@ -96,7 +96,9 @@ def parse_setting(key: str, value: object) -> Any:
 def _parse_one_valued(value: object) -> dict[str, tuple[Any, ...]]:
     axes = parse_axes(value)
     several = [
-        f"{key}: several values; put it under `grid`" for key, values in axes.items() if len(values) > 1
+        f"{key}: one value is needed here; several go under `grid`"
+        for key, values in axes.items()
+        if len(values) > 1
     ]
     if several:
         raise FaultsError(several)
@@ -117,6 +119,15 @@ Fixed = Annotated[
 ]
 
 
+def _known_model(name: str) -> str:
+    try:
+        model_of(name)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(_known_model)]
 StudyName = Annotated[str, AfterValidator(safe_name)]
 TableName = Annotated[str, AfterValidator(name_in_tables)]
 WeightsName = Annotated[str, AfterValidator(_not_none), AfterValidator(name_in_tables)]
@@ -124,6 +135,16 @@ WeightsName = Annotated[str, AfterValidator(_not_none), AfterValidator(name_in_t
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, value: Any) -> Any:
+        """Take a key without a value (`references:`) as one that is not there."""
+        return (
+            {key: each for key, each in value.items() if each is not None}
+            if isinstance(value, dict)
+            else value
+        )
 
 
 class Experiment(_Strict):
@@ -199,7 +220,7 @@ class Weights(_Strict):
 
     title: str = Field("", description="What the report calls them; their name where it is left out.")
     upstream: Upstream | None = Field(None, description="Train them first.")
-    checkpoints: dict[str, Checkpoint] = Field({}, description="Model name -> file and checksum.")
+    checkpoints: dict[ModelName, Checkpoint] = Field({}, description="Model name -> file and checksum.")
 
     @model_validator(mode="after")
     def _one_of(self) -> "Weights":
@@ -302,9 +323,12 @@ class Study(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _default_experiment(cls, value: Any) -> Any:
-        if isinstance(value, dict) and not value.get("experiments"):
-            return {**value, "experiments": {"main": {"title": "All runs"}}}
-        return value
+        if not isinstance(value, dict):
+            return value
+        experiments = value.get("experiments") or {"main": {"title": "All runs"}}
+        if isinstance(experiments, dict):  # one without a value (`base:`) is the recipe as it is
+            experiments = {name: {} if each is None else each for name, each in experiments.items()}
+        return {**value, "experiments": experiments}
 
     def axes(self, experiment: str) -> dict[str, tuple[Any, ...]]:
         """Return every setting of a run in the field order of `RunSettings`, with its values in `experiment`."""
@@ -349,7 +373,10 @@ def _content(path: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
     """Return what a study's file says, with the overrides in their places and a name."""
     content = read_yaml(path)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: a study is a mapping of keys such as `dataset:` and `recipe:`")
+        empty = "it is empty; " if content is None else ""
+        raise UserError(
+            f"{path}: {empty}a study is a mapping of keys, of which `dataset: digits` is the least"
+        )
     if content.get("name") is None:
         content["name"] = path.stem
     _apply(content, overrides)

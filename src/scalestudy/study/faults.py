@@ -54,6 +54,9 @@ def _describe(fault: Any, declared: Any) -> str:
     if kind == "missing":
         what = f": {at.description}" if isinstance(at, FieldInfo) and at.description else ""
         return f"{prefix}this key is needed{what}"
+    if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and fault["ctx"]["tag"] == "None"):
+        names = [tag for each in _options(at) if _is_model(each) for tag in _tags(each)]
+        return f"{where}.source: this key is needed: {', '.join(names)}".removeprefix(".")
     if kind in ("literal_error", "union_tag_invalid"):
         expected = fault["ctx"]["expected" if kind == "literal_error" else "expected_tags"]
         given = value if kind == "literal_error" else fault["ctx"]["tag"]
@@ -61,18 +64,27 @@ def _describe(fault: Any, declared: Any) -> str:
         if kind == "union_tag_invalid":
             prefix = f"{where}.source: " if where else "source: "
         return f"{prefix}{given!r} is not one of {', '.join(choices)}{nearest(str(given), choices)}"
-    if kind == "union_tag_not_found":
-        return f"{where}.source: this key is needed" if where else "source: this key is needed"
     if kind in ("too_short", "string_too_short") and not value:
         return f"{prefix}it is empty"
-    if kind == "string_type" and value is None:
+    if value is None and kind.endswith("_type"):
         return f"{prefix}it is empty; write a value, or take the key out"
-    if kind == "string_type" and not isinstance(value, (list, dict)):
-        return f"{prefix}{value} is not text; if it is meant as text, put it in quotes"
+    if kind == "string_type":
+        advice = "" if isinstance(value, (list, dict)) else "; if it is meant as text, put it in quotes"
+        return f"{prefix}{_short(value)} is not text{advice}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{prefix}{_plain(value)} is not a mapping of keys{_keys_of(at)}"
+    if kind == "tuple_type":
+        return f"{prefix}{_plain(value)} is not a list"
     if kind == "value_error":
         return f"{prefix}{fault['ctx']['error']}"
     message = fault["msg"][0].lower() + fault["msg"][1:]
     return f"{prefix}{_plain(value)}: {message}"
+
+
+def _keys_of(declared: Any) -> str:
+    """Return the keys of the model that is declared there, as the end of a sentence; nothing where there is none."""
+    models = [each for each in _options(declared) if _is_model(each)]
+    return f" such as {', '.join(models[0].model_fields)}" if len(models) == 1 else ""
 
 
 def _unknown_key(key: str, parent: Any) -> str:
@@ -81,13 +93,16 @@ def _unknown_key(key: str, parent: Any) -> str:
     if len(models) != 1:
         return "unknown key"
     known = list(models[0].model_fields)
-    source = models[0].model_fields.get("source")
-    kind = " of its source" if source is not None and get_origin(source.annotation) is Literal else ""
+    kind = " of its source" if _tags(models[0]) else ""
     return f"unknown key{nearest(key, known)}; the keys{kind} are {', '.join(known)}"
 
 
 def _plain(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
+    return _short(repr(value) if isinstance(value, str) else value)
+
+
+def _short(value: object) -> str:
+    text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -140,7 +155,10 @@ def _is_model(declared: Any) -> bool:
 
 
 def _has_tag(model: type[BaseModel], tag: object) -> bool:
-    return any(
-        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
-        for field in model.model_fields.values()
-    )
+    return tag in _tags(model)
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """Return the values by which a member of a union is told from the others: those of its `source`."""
+    field = model.model_fields.get("source")
+    return get_args(field.annotation) if field is not None and get_origin(field.annotation) is Literal else ()

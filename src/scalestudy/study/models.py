@@ -121,7 +121,7 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
     if weights not in published:
         names = ", ".join(published) or "none"
         raise UserError(
-            f"model '{model}' has no weights '{weights}'{nearest(weights, published)}; it has: {names}"
+            f"model '{model}' has no weights '{weights}'{nearest(weights, ['none', *published])}; it has: {names}"
         )
     if stem != "imagenet":
         raise UserError(
