@@ -134,9 +134,12 @@ class Sheet:
         """The runs behind the figure, each once."""
         return tuple(dict.fromkeys(run for mark in self.marks for run in mark.runs))
 
-    def flow(self, count: int, height: float, *, most: int = 4, **room: float) -> list[Axes]:
-        """Make `count` panels of `height` inches in reading order, at most `most` side by side; room as `panels`."""
-        columns = max(1, min(count, most, self.frame.most_columns))
+    def flow(self, count: int, height: float, *, columns: int | None = None, **room: float) -> list[Axes]:
+        """Make `count` panels of `height` inches in reading order, as many side by side as the frame has room for.
+
+        `columns` fixes how many; the room around them is that of `panels`.
+        """
+        columns = columns or max(1, min(count, self.frame.most_columns))
         grid = self.panels((count + columns - 1) // columns, columns, height, **room)
         flat = [axes for line in grid for axes in line]
         for unused in flat[count:]:

@@ -68,10 +68,11 @@ class RowsFigure:
         sheet = Sheet(self.title, frame=frame, alt=self.alt, caption=self.caption)
         sheet.record(self.records)
         most = max(len(panel.lines) for panel in self.panels)
-        around = _AROUND + (style.TITLE * 1.2 / 72 if frame.narrow else 0)
-        flat = sheet.fitted(len(self.panels), most * _LINE + around, most=self.columns, width=self.width)
         columns = min(self.columns, frame.most_columns, len(self.panels))
         room = 110 if frame.narrow else 190
+        titles = self._titles(min(self.width, frame.width) * 72 / columns, room)
+        around = _AROUND + (max(map(len, titles)) - 1) * style.TITLE * 1.2 / 72
+        flat = sheet.fitted(len(self.panels), most * _LINE + around, most=self.columns, width=self.width)
         for place, (axes, panel) in enumerate(zip(flat, self.panels, strict=True)):
             self.x(axes)
             axes.grid(axis="x", visible=True)
@@ -81,15 +82,18 @@ class RowsFigure:
             axes.set_yticks(range(len(names)), names if place % columns == 0 else [""] * len(names))
             for height, line in enumerate(panel.lines):
                 _line(sheet, axes, line, height, beside=not frame.narrow)
-            axes.set_title("\n".join(["A"] * (2 if frame.narrow else 1)))  # keeps the room
+            axes.set_title("\n".join(titles[place]), color=INK)
         sheet.settle()
         for axes, panel in zip(flat, self.panels, strict=True):
-            left = axes.get_window_extent().x0 % (frame.width * 72 / columns)
-            lines = wrap(panel.title, frame.width * 72 / columns - left, style.TITLE, bold=True)
-            axes.set_title("\n".join(lines), color=INK)
             for height, line in enumerate(panel.lines):
                 _above(axes, line, height)
         return sheet
+
+    def _titles(self, width: float, room: float) -> list[list[str]]:
+        """Return the lines of each panel's title: as long as what lies right of the names of its lines."""
+        longest = max(style.text_width(line.name, SMALL) for panel in self.panels for line in panel.lines)
+        most = width - min(longest, room) - 24
+        return [wrap(panel.title, most, style.TITLE, bold=True) for panel in self.panels]
 
 
 def _line(sheet: Sheet, axes: Axes, line: Line, height: int, beside: bool) -> None:

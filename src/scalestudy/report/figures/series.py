@@ -19,6 +19,7 @@ from scalestudy.report.palette import INK, MUTED, Look
 from scalestudy.report.style import SMALL
 
 _STEP_ASIDE = 6.0  # points between series whose spread would lie on one another
+_MANY = 4  # small panels, from which on a phone shows them two by two
 _BESIDE = 4.2  # points from a mean to the dots of its runs
 
 
@@ -115,7 +116,8 @@ class SeriesFigure:
         """Return the drawing on a frame."""
         sheet = Sheet(self.title, frame=frame, alt=self.alt, caption=self.caption)
         sheet.record(self.records)
-        columns = min(self.columns, frame.most_columns, len(self.panels))
+        most = 2 if frame.narrow and self.key_above and len(self.panels) > _MANY else frame.most_columns
+        columns = min(self.columns, most, len(self.panels))
         folded = columns > 1 or frame.narrow
         names = list(dict.fromkeys(each.name for panel in self.panels for each in panel.series))
         shown = {name: name.replace(", ", "\n", 1) if folded else name for name in names}
@@ -134,7 +136,7 @@ class SeriesFigure:
         flat = sheet.flow(
             len(self.panels),
             self.height,
-            most=self.columns,
+            columns=columns,
             left=0.44,
             right=right,
             across=right + 0.46,

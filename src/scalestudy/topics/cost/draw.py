@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from scalestudy.findings.model import Cell
 from scalestudy.report import wording
-from scalestudy.report.figures.base import Picture, count_axis, percent_axis
+from scalestudy.report.figures.base import Picture, percent_axis, time_axis
 from scalestudy.report.figures.front import FrontFigure, Offer
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
@@ -46,7 +46,6 @@ def cost(inputs: Inputs) -> Picture:
         inputs.findings.reference.highest,
         plot.values_of([cell for _, cell in priced], grid.primary),
     )
-    span = max(max(seconds) / min(seconds), 2.0) ** 0.08
 
     def up(axes: Axes) -> None:
         percent_axis(axes, [*values, *([] if highest is None else [highest])])
@@ -54,8 +53,7 @@ def cost(inputs: Inputs) -> Picture:
             axes.axhline(highest, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
 
     def across(axes: Axes) -> None:
-        count_axis(axes, "x", min(seconds) / span, max(seconds) * span)
-        axes.set_xlabel("seconds of training of one run, pretraining included", labelpad=3)
+        time_axis(axes, seconds, title="training of one run, pretraining included")
 
     said = say.front(inputs.findings, names)
     return FrontFigure(
@@ -66,7 +64,7 @@ def cost(inputs: Inputs) -> Picture:
         y=up,
         records=[_row(inputs, price, cell) for price, cell in priced],
         alt=(
-            f"{wording.counted(len(priced), 'point')} of {MEASURES[grid.primary]} in per cent against seconds of "
+            f"{wording.counted(len(priced), 'point')} of {MEASURES[grid.primary]} in per cent against the time of "
             "training, on a logarithmic axis, with a stepped line along the upper left."
         ),
         caption=(
@@ -82,12 +80,20 @@ def _offer(inputs: Inputs, price: Price, cell: Cell) -> Offer:
     return Offer(
         x=max(price.seconds, LEAST),
         y=cell.value or 0.0,
-        name=name,
+        name=_short(inputs, cell),
         look=inputs.looks.of(cell.model, cell.init),
         note=note,
         runs=cell.runs,
         front=price.front,
     )
+
+
+def _short(inputs: Inputs, cell: Cell) -> str:
+    """Return a setting's name as short as it tells it from all others."""
+    names, group = inputs.names, inputs.findings.grid.group(cell.group)
+    recipe = [names.recipe(group)] if group.differs else []
+    where = (names.model(cell.model), names.short_init(cell.init), wording.fraction(cell.fraction))
+    return ", ".join([*where, *recipe])
 
 
 def _row(inputs: Inputs, price: Price, cell: Cell) -> Row:
