@@ -59,7 +59,7 @@ def disturb(workplace: Workplace, slurm: Slurm, study: Study, *disturbances: Dis
         over = [each.begin(study) and each.end(slurm) for each in disturbances]
         return all(over)
 
-    workplace.wait(study, "for the disturbances", all_over, 150)
+    workplace.wait(study, "for the disturbances", all_over, 300)
 
 
 def assert_resumed_with_the_same_numbers(study: Study, undisturbed: Study, *seeds: int) -> None:
@@ -165,12 +165,16 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
         "20",
         "report",
     )
-    before = slurm.submissions_so_far()
+    before, pids = slurm.submissions_so_far(), set[int]()
     with workplace.start(study, *command) as process:
-        workplace.wait(study, "for two runs to train", lambda: trains(study) == 2)
+        workplace.wait(study, "for two runs to train", lambda: stand_still(study, pids) == 2)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     with workplace.start(study, *command) as process:
+        taken_over = "of an earlier Snakemake is still there"
+        workplace.wait(study, taken_over, lambda: workplace.log(study).count(taken_over) >= 2)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
         workplace.wait_for_end(study, process)
     assert slurm.submissions_so_far() - before == 3
     for seed in (0, 1, 2):
@@ -179,5 +183,10 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
     assert_report(study, 3)
 
 
-def trains(study: Study) -> int:
-    return sum(study.is_training(seed, 1) for seed in (0, 1, 2))
+def stand_still(study: Study, pids: set[int]) -> int:
+    """Stop each run that trains by now, so that it cannot end; return how many that are."""
+    for seed in (0, 1, 2):
+        if study.is_training(seed, 1) and (pid := study.status(seed)["pid"]) not in pids:
+            os.kill(pid, signal.SIGSTOP)
+            pids.add(pid)
+    return len(pids)

@@ -18,7 +18,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "templates", "src")
-EPOCHS = 8
+EPOCHS = 6
 POLL = 4  # seconds between Snakemake's questions about its jobs
 COMMON = ("--latency-wait", "20")
 PLUGIN = (
@@ -166,12 +166,12 @@ class Workplace:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def finish(self, study: Study, *command: str | Path, seconds: float = 240) -> None:
+    def finish(self, study: Study, *command: str | Path, seconds: float = 600) -> None:
         """Run Snakemake for a study to its end."""
         with self.start(study, *command) as process:
             self.wait_for_end(study, process, seconds)
 
-    def wait_for_end(self, study: Study, process: "subprocess.Popen[bytes]", seconds: float = 240) -> None:
+    def wait_for_end(self, study: Study, process: "subprocess.Popen[bytes]", seconds: float = 600) -> None:
         """Wait until Snakemake has ended well; otherwise fail with its output."""
         try:
             code: int | str = process.wait(seconds)
@@ -180,7 +180,7 @@ class Workplace:
         if code != 0:
             pytest.fail(f"exit code {code}\n{self.log(study)}")
 
-    def wait(self, study: Study, what: str, true: Callable[[], object], seconds: float = 90) -> float:
+    def wait(self, study: Study, what: str, true: Callable[[], object], seconds: float = 240) -> float:
         """Wait until something holds; return the moment. Fail with Snakemake's output where it never does."""
         end = time.monotonic() + seconds
         while not true():
