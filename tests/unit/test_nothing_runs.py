@@ -71,6 +71,7 @@ def test_a_pickle_named_as_an_archive_is_no_archive(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+@settings(derandomize=True, database=None, deadline=None, max_examples=25)
 @given(
     st.text(max_size=40) | st.sampled_from(["$(touch ran)", "`touch ran`", "'; touch ran; '", "a\nb", "{x}"])
 )
