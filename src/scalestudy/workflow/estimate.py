@@ -17,7 +17,7 @@ from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import model_of
-from scalestudy.study.registries import OPTIMIZERS
+from scalestudy.study.registries import OPTIMIZERS, parts_of
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings, TrainEval
 
@@ -25,6 +25,7 @@ from scalestudy.study.settings import RunSettings, TrainEval
 _GUESSED_GMACS_PER_SECOND = 30.0
 _START_SECONDS = 4.0  # imports, model, data
 _MB_PER_GMAC = 25.0  # activations kept for the backward pass, float32; measured on ResNets
+_SLOW_AUGMENTATIONS = {"randaugment", "trivialaugment"}  # the others take no time beside the network
 _BASE_MB = 700.0  # torch and its libraries
 _USUAL_SIZES = (50_000, 10_000)  # training and test images, where only the order of the runs matters
 
@@ -225,11 +226,12 @@ class Speeds:
 
 
 def speed_key(settings: RunSettings) -> str:
-    """Return what a run's speed depends on, as text."""
-    more = [getattr(settings, key) for key in ("freeze", "augmentation", "tta")]
-    changed = [each for each in more if each != "none"]
+    """Return what a run's speed depends on, as text: the network, the batch, and the parts that cost time."""
+    parts = [part for part in parts_of(settings.augmentation) if part in _SLOW_AUGMENTATIONS]
+    parts += ["backbone frozen"] if settings.freeze == "backbone" else []
+    parts += [f"tta {settings.tta}"] if settings.tta != "none" else []
     return " ".join(
-        [settings.model, str(settings.image_size), settings.stem, str(settings.batch_size), *changed]
+        [settings.model, str(settings.image_size), settings.stem, str(settings.batch_size), *parts]
     )
 
 
