@@ -24,6 +24,7 @@ put_commands_on_path()
 
 try:
     PLAN = Plan(config)
+    PLAN.check_for_snakemakes_report(sys.argv)
 except UserError as error:
     sys.exit(f"error: {error}")
 
