@@ -9,22 +9,25 @@ from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
 from scalestudy.workflow.ending import name_report_at_exit
-from scalestudy.workflow.lock import lock_study
 from scalestudy.workflow.plan import Plan, one_of, project_files
 from scalestudy.workflow.scheduler import put_commands_on_path
+from scalestudy.workflow.starting import force, how_started
 
 min_version("7.32")
 # The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.
 JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 
-# Jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
-shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
+# A job fails where any of its commands does, also before a pipe: this prefix takes the place of Snakemake's own. And
+# jobs find the `scalestudy` command of the environment that Snakemake runs in, activated or not.
+shell.prefix(
+    f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+)
 # Snakemake finds the commands of profiles/cluster, wherever it was started.
 put_commands_on_path()
 
 try:
-    PLAN = Plan(config)
-    PLAN.check_for_snakemakes_report(sys.argv)
+    PLAN = Plan(config, workflow.overwrite_configfiles or ())
+    force(workflow, PLAN.begin(how_started(sys.argv[1:], workflow)))
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -46,9 +49,10 @@ localrules:
 
 
 rule all:
+    """Every run, and all that follows from them: what is missing anywhere is made, whatever stands further on."""
     input:
-        f"report/{STUDY}/report.html",
-        f"report/{STUDY}/report.md",
+        # By a function: Snakemake looks each file of a plain list up by a hash of the whole list, a minute at 10,000 runs.
+        lambda wildcards: PLAN.everything(),
 
 
 include: "workflow/rules/data.smk"
@@ -58,11 +62,6 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
-    # In place of Snakemake's own lock (see profiles/default), which a killed process leaves behind.
-    try:
-        lock_study(STUDY)
-    except UserError as error:
-        sys.exit(f"error: {error}")
     PLAN.start(
         workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads)
     )
@@ -73,5 +72,5 @@ onsuccess:
 
 
 onerror:
-    # What is finished is worth a report; what is missing is named in it.
+    # What is finished is worth a report, beside the place of the finished one; what is missing is named in it.
     shell("scalestudy report {PLAN.arguments} --if-any-run || true")

@@ -1,6 +1,6 @@
 """A synthetic study taken all the way to its report."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from scalestudy.report import svg
 from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
+from scalestudy.results.made import note_figures
 
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
 
@@ -33,15 +34,21 @@ def rendered(root: Path, drawn: Collection[str] | None = None, **settings: Any) 
     """
     folder = analysed(root, **settings)
     if drawn is not None:
-        for name in set(figure_names(read_json(folder / "study.json"))) - set(drawn):
-            _blank(folder / "figures", name)
+        blank_figures(folder, set(figure_names(read_json(folder / "study.json"))) - set(drawn))
     return render_report(folder, root / "report" / folder.name).parent
 
 
-def _blank(folder: Path, name: str) -> None:
-    """Write the files of a figure with nothing in it."""
+def blank_figures(study_dir: Path, names: Iterable[str]) -> None:
+    """Write the files of figures with nothing in them, as drawn from the findings that are there."""
+    folder = study_dir / "figures"
     folder.mkdir(exist_ok=True)
-    described = svg.Description(name, FIGURES[name].title, "A blank.", "Nothing is drawn here.", ())
-    (folder / f"{name}.svg").write_text(svg.finish(BLANK, described, ()), encoding="utf-8")
-    for kind in ("png", "csv"):
-        (folder / f"{name}.{kind}").touch()
+    files = [folder / f"{name}.{kind}" for name in names for kind in ("svg", "png", "csv")]
+    for file in files:
+        if file.suffix == ".svg":
+            described = svg.Description(
+                file.stem, FIGURES[file.stem].title, "A blank.", "Nothing is drawn here.", ()
+            )
+            file.write_text(svg.finish(BLANK, described, ()), encoding="utf-8")
+        else:
+            file.write_text("blank\n", encoding="utf-8")
+    note_figures(study_dir, files)

@@ -1,13 +1,19 @@
 """Small file helpers: atomic writes, JSON, checksums."""
 
+import errno
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from scalestudy.errors import UserError
+
+CHECKSUM = "checksum"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -18,18 +24,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
     and the temporary file is removed. The temporary name keeps the suffix, because writers such as
     `numpy.save` and matplotlib choose the format by it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give each OSError of the block the name of the file that it is about: a full disk does not say it."""
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or error.errno in _FULL):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _umask() -> int:
@@ -53,9 +71,68 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+class DamagedFileError(UserError, ValueError):
+    """A file of ours is cut short, or holds something else than we wrote."""
+
+
 def read_json(path: Path) -> Any:
-    """Return the value that the JSON file at `path` holds."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the value that the JSON file at `path` holds; DamagedFileError, which names it, where it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DamagedFileError(f"{path} is damaged: no JSON from line {error.lineno} on") from None
+    except (ValueError, RecursionError):
+        raise DamagedFileError(f"{path} is damaged: no JSON") from None
+
+
+def read_object(path: Path, what_to_do: str, keys: Mapping[str, type] | None = None) -> dict[str, Any]:
+    """Return the JSON object in one of our own files, with `keys` of the given types.
+
+    Raises UserError, which names the file and ends with `what_to_do`, where it is absent, cut, or something else.
+    """
+    try:
+        value = read_json(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there; {what_to_do}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{error}; {what_to_do}") from None
+    if not isinstance(value, dict):
+        raise DamagedFileError(f"{path} is damaged: no JSON object; {what_to_do}")
+    for key, kind in (keys or {}).items():
+        if not isinstance(value.get(key), kind):
+            said = f"{key} is {str(value[key])[:40]!r}" if key in value else f"it lacks {key}"
+            raise DamagedFileError(f"{path} is damaged: {said}; {what_to_do}")
+    return value
+
+
+def write_sealed_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum of its own content as its last key, `checksum`."""
+    write_json(path, {**content, CHECKSUM: content_sha256(content)})
+
+
+def seal_is_broken(content: Mapping[str, Any]) -> bool:
+    """Return whether a JSON object that was written with a checksum holds something else now."""
+    sealed = content.get(CHECKSUM)
+    return sealed is not None and sealed != content_sha256(
+        {key: value for key, value in content.items() if key != CHECKSUM}
+    )
+
+
+def content_sha256(content: Any) -> str:
+    """Return the SHA-256 of a JSON value, whatever its layout and the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+Stamp = list[int]
+
+
+def stamp(path: Path) -> Stamp:
+    """Return size, time of modification and time of change of a file; OSError where it is not there."""
+    seen = path.stat()
+    return [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
 
 
 def sha256_file(path: Path) -> str:

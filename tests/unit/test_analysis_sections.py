@@ -42,7 +42,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 def another(path: Path, **changes: Any) -> None:
     """Write the record of a run that was made otherwise."""
-    content = {key: value for key, value in read_json(path).items() if key not in ("sha256", "files")}
+    content = {key: value for key, value in read_json(path).items() if key not in ("checksum", "files")}
     write_record(path, parse_record({**content, **changes}))
 
 

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.errors import UserError
-from scalestudy.files import read_json
+from scalestudy.files import CHECKSUM, read_json, write_sealed_json
 from scalestudy.results.read import read_run
 from scalestudy.results.record import EarlyStop
 from scalestudy.study.paths import finished_folder
@@ -316,9 +316,37 @@ def test_stopping_early_without_held_out_images_is_refused_before_anything_is_wr
 
 def test_a_label_without_a_class_stops_before_training(one: Job) -> None:
     info = read_json(one.data / "dataset.json")
-    (one.data / "dataset.json").write_text(json.dumps({**info, "classes": ["dark", "grey"]}))
+    content = {key: value for key, value in info.items() if key != CHECKSUM}
+    write_sealed_json(one.data / "dataset.json", {**content, "classes": ["dark", "grey"]})
     message = refusal(one)
     assert "labels run from 0 to 2, and there are 2 classes (dark, grey)" in message
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_data_with_flipped_bytes_are_not_trained_on_and_the_file_is_named(
+    one: Job, tmp_path: Path, name: str
+) -> None:
+    data = Path(shutil.copytree(one.data, tmp_path / "damaged"))
+    content = bytearray((data / f"{name}.npy").read_bytes())
+    place = 128 + (len(content) - 128) // 2
+    content[place : place + 8] = bytes(byte ^ 1 for byte in content[place : place + 8])
+    (data / f"{name}.npy").write_bytes(content)
+    message = refusal(changed(one, data=data))
+    assert f"{data / name}.npy was altered since it was prepared" in message
+    assert "the next start of the study prepares it again" in message
+
+
+def test_a_dataset_record_that_is_cut_or_altered_is_named(one: Job, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(one.data, tmp_path / "damaged"))
+    whole = (data / "dataset.json").read_text()
+    for text, reason in (
+        (whole[:50], "is damaged: no JSON from line"),
+        ("[]", "is damaged: no JSON object"),
+        ('{"name": 3}', "is damaged: name is '3'"),
+        (whole.replace("grey", "gray"), "was altered since it was written"),
+    ):
+        (data / "dataset.json").write_text(text)
+        assert f"{data}/dataset.json {reason}" in refusal(changed(one, data=data))
 
 
 # A finished run whose outputs Snakemake deleted
@@ -412,7 +440,7 @@ def largest_file(size: int) -> Iterator[None]:
 def test_weights_that_do_not_fit_on_the_disk_are_one_clear_line(one: Job) -> None:
     with largest_file(1_000_000):
         message = refusal(changed(one, save_weights=True))
-    assert message == f"{one.output} cannot be written or read: File too large"
+    assert message == f"{one.output / 'weights.pth'} cannot be written or read: File too large"
     assert status(one)["reason"] == message
     assert not (one.output / "weights.pth").exists()
     assert [file.name for file in one.output.iterdir()] == ["status.json"]

@@ -16,11 +16,12 @@ from report_study import analysed, rendered
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
-from scalestudy.report import markup
+from scalestudy.report import markup, render
 from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.figures.drawing import draw, save
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.render import build, environment, html, markdown, render_report, templates
+from scalestudy.results.made import note_figures
 
 CLASSES = ("<b>a|b_c&", "猫", "$5_x$", "`code`", "a*b*", "#1")
 TITLE = "Names | of <i>all_kinds</i> & 猫 and `ticks`"
@@ -78,11 +79,30 @@ def test_an_undefined_name_in_a_template_aborts_and_is_named(tmp_path: Path, nam
         source.replace("{{ report.title }}", "{{ accc }}", 1), encoding="utf-8"
     )
     report = build(Inputs(named.parents[1] / "results" / named.name), named / "figures")
-    with pytest.raises(jinja2.UndefinedError, match="accc"):
+    with pytest.raises(UserError, match=r"report.html.j2, line \d+: 'accc' is undefined; mend the template"):
         html(report, folder)
     assert html(report)
     with pytest.raises(jinja2.UndefinedError, match="acc"):
         environment().from_string("{{ cell.acc }}").render(cell=report)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("report.html.j2", "{{ accc }}"), ("report.html.j2", "{% if %}"), ("report.md.j2", "{{ accc }}")],
+)
+def test_a_template_at_fault_is_named_with_its_line_and_leaves_the_last_report_as_it_was(
+    named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fault: str
+) -> None:
+    shutil.copytree(named.parents[1], tmp_path / "whole")
+    folder, report = tmp_path / "whole" / "results" / named.name, tmp_path / "whole" / "report" / named.name
+    before = {path: path.read_bytes() for path in report.rglob("*") if path.is_file()}
+    made = shutil.copytree(templates(), tmp_path / "templates")
+    with (made / name).open("a", encoding="utf-8") as file:
+        file.write(f"\n{fault}\n")
+    monkeypatch.setattr(render, "templates", lambda: made)
+    with pytest.raises(UserError, match=rf"{name}, line \d+: .*; mend the template"):
+        render_report(folder, report)
+    assert {path: path.read_bytes() for path in report.rglob("*") if path.is_file()} == before
 
 
 def test_the_page_asks_nothing_of_the_outside(page: Page) -> None:
@@ -148,6 +168,7 @@ def test_a_figure_that_no_longer_belongs_is_removed_and_files_of_others_stay(
     gone = next(name for name in FIGURES if name not in figure_names(Inputs(folder).study))
     for name in (f"{gone}.svg", "cats.svg", "my notes.txt"):
         (figures / name).write_text("old", encoding="utf-8")
+    note_figures(folder, [figures / f"{gone}.svg"])
     render_report(folder, tmp_path / "report")
     assert not (figures / f"{gone}.svg").exists()
     assert (figures / "cats.svg").read_text(encoding="utf-8") == "old"  # somebody else's
@@ -193,7 +214,7 @@ def test_the_problems_of_a_broken_study_stand_at_its_top_with_their_reasons(tmp_
     assert "9 of 12 runs" in top
     assert "out of memory on cpu" in top
     assert "diverged" in top
-    assert "is cut in line 6" in top
+    assert "metrics.csv, line 6: cut" in top
 
 
 def test_one_seed_has_no_bar_and_says_so(tmp_path: Path) -> None:
@@ -238,7 +259,7 @@ def test_rendering_finished_figures_needs_no_matplotlib(tmp_path: Path) -> None:
     folder = analysed(tmp_path, models=("resnet18",), fractions=("1",), inits=("none",))
     inputs = Inputs(folder)
     for name in figure_names(inputs.study):
-        save(draw(name, inputs), name, folder / "figures")
+        note_figures(folder, save(draw(name, inputs), name, folder / "figures"))
     code = (
         "import sys; from pathlib import Path; from scalestudy.report.render import render_report; "
         f"render_report(Path({str(folder)!r}), Path({str(tmp_path / 'report')!r})); print('matplotlib' in sys.modules)"

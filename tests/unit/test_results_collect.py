@@ -59,7 +59,7 @@ def test_a_cut_last_line_is_no_number(tmp_path: Path) -> None:
     rows = "".join(f"{epoch},{epoch},0.001,1,0.5,1,0.{epoch},1,0.5,1,9\n" for epoch in (1, 2))
     found = cut(one_run(tmp_path, epochs=3), HEADER + rows + "3,0.")
     assert found.state == "failed"
-    assert found.reason == "metrics.csv is cut in line 4, after 2 whole epochs; train this run again"
+    assert found.reason == "metrics.csv, line 4: cut, after 2 whole epochs"
     assert found.metrics == []
     assert found.last is None
 
@@ -68,18 +68,43 @@ def test_a_cut_last_line_is_no_number(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("", "metrics.csv is empty"),
-        (b"\x00" * 40, "metrics.csv lacks the column epoch"),
+        (b"\x00" * 40, "metrics.csv, line 1: no column epoch"),
         (b"\xff\xfe\x00", "metrics.csv cannot be read"),
         (HEADER, "metrics.csv has 0 of 1 epochs"),
         (
             HEADER + "1,9,0.001,1,0.5,1,0.5,1,0.5,1,9",
             "metrics.csv is cut in its last line, after 0 whole epochs",
         ),
-        (HEADER + "1,9,0.001,nan,0.5,1,0.5,1,0.5,1,9\n", "not finite in line 2"),
-        (HEADER + "1,9,0.001,x,0.5,1,0.5,1,0.5,1,9\n", "no number in line 2"),
+        (HEADER + "1,9,0.001,nan,0.5,1,0.5,1,0.5,1,9\n", "metrics.csv, line 2: train_loss nan is not finite"),
+        (HEADER + "1,9,0.001,x,0.5,1,0.5,1,0.5,1,9\n", "metrics.csv, line 2: train_loss 'x' is no number"),
         (HEADER + "2,9,0.001,1,0.5,1,0.5,1,0.5,1,9\n", "epoch 2 where epoch 1 belongs"),
         (HEADER + "1,9,0.001,1,0.5,1,0.5,1,0.5,1,9\n" * 2, "epoch 1 where epoch 2 belongs"),
-        ("epoch,acc\n1,0.5\n", "metrics.csv lacks the column step"),
+        (
+            HEADER + "1,9,0.001,1,0.5,1,434,1,0.5,1,9\n",
+            "metrics.csv, line 2: test_accuracy 434 is not in [0, 1]",
+        ),
+        (
+            HEADER + "1,9,0.001,1,0.5,1,0.434,1,28.41,1,9\n",
+            "line 2: train_eval_accuracy 28.41 is not in [0, 1]",
+        ),
+        (
+            HEADER + "1,9,0.001,-1,0.5,1,0.5,1,0.5,1,9\n",
+            "metrics.csv, line 2: train_loss -1 is not 0 or more",
+        ),
+        (
+            HEADER + "1,9,0.001,1,0.5,1,0.95003,1,0.5,1,9\n",
+            "metrics.csv, line 2: test_accuracy 0.95003 is no whole number of 400 test images",
+        ),
+        (
+            HEADER + "1,9,0.001,1,0.5,1,0.5,1,0.5,1,9\n" + HEADER,
+            "metrics.csv, line 3: the header once more",
+        ),
+        (
+            HEADER.replace(",", ";") + "1;9;0,001;1;0,5;1;0,5;1;0,5;1;9\n",
+            "metrics.csv, line 1: no column epoch; its columns are separated by ';', as a spreadsheet saves them",
+        ),
+        (HEADER + "1,9,0.001,1,0.5,1,0.95,1,0.5,1,9\n", "metrics.csv was altered since it was written"),
+        ("epoch,acc\n1,0.5\n", "metrics.csv, line 1: no column step"),
     ],
 )
 def test_a_damaged_metrics_file_makes_the_run_failed_with_the_reason(
@@ -100,7 +125,7 @@ def test_a_damaged_record_makes_the_run_failed_with_the_reason(tmp_path: Path) -
         ("[1]", "is not a run's record"),
         (record.replace(f'"run": "{run.name}"', '"run": "other"'), "was altered since it was written"),
         (record.replace('"train_images": 640', '"train_images": 641'), "was altered since it was written"),
-        (record.replace('"sha256": "', '"sha257": "'), "was altered since it was written"),
+        (record.replace('"checksum": "', '"checksun": "'), "was altered since it was written"),
         (json.dumps({"run": run.name, "status": "complete"}), "lacks settings"),
     ):
         (run / "run.json").write_text(text)
@@ -118,13 +143,13 @@ def test_a_run_without_files_is_missing_and_one_whose_process_died_has_failed(tm
     assert (read_run(run).state, read_run(run).reason) == ("missing", "not run yet")
     status = {"state": "running", "epoch": 2, "epochs": 5, "host": os.uname().nodename}
     write_json(run / "status.json", {**status, "pid": os.getpid()})
-    assert (read_run(run).state, "at epoch 2 of 5" in read_run(run).reason) == ("missing", True)
+    assert (read_run(run).state, "at epoch 2 of 5" in read_run(run).reason) == ("running", True)
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     write_json(run / "status.json", {**status, "pid": gone.pid})
     assert (read_run(run).state, "killed?" in read_run(run).reason) == ("failed", True)
     write_json(run / "status.json", {**status, "pid": gone.pid, "host": "elsewhere"})
-    assert read_run(run).state == "missing"
+    assert read_run(run).state == "running"
     write_json(run / "status.json", {"state": "failed", "reason": "out of memory\non cuda:0", "kind": "oom"})
     assert (read_run(run).state, read_run(run).reason) == ("failed", "out of memory on cuda:0")
 
@@ -232,7 +257,9 @@ def test_the_commands_say_in_one_line_what_is_missing(
     with pytest.raises(UserError, match=r"syntetic/study.json: not there.*results/ holds synthetic"):
         results.collect("syntetic")
     (folder / "study.json").write_text("{")
-    with pytest.raises(UserError, match=r"study.json: not a study's record"):
+    with pytest.raises(
+        UserError, match=r"study.json is damaged: no JSON from line 1 on; the next start makes it again"
+    ):
         results.collect("synthetic")
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import finish
 
 from scalestudy.cli import study as commands
 from scalestudy.files import write_json
 from scalestudy.study.config import load_study
 from scalestudy.study.paths import run_folder
-from scalestudy.study.runs import plan_runs
+from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow.forecast import Forecast
 
 STUDY = """\
@@ -25,6 +26,9 @@ experiments:
 """
 
 
+PLANNED: dict[str, Run] = {}
+
+
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of a study's four runs, in a project of its own."""
@@ -32,17 +36,17 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("SCALESTUDY_CACHE", str(tmp_path / "cache"))
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "four.yaml").write_text(STUDY)
-    return [run.name for run in plan_runs(load_study("four"))]
+    PLANNED.update({run.name: run for run in plan_runs(load_study("four"))})
+    return list(PLANNED)
 
 
 def is_in_state(run: str, state: str, **facts: Any) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     here = {"pid": os.getpid(), "host": socket.gethostname(), "updated": now}
     known = {"epoch": 5, "epochs": 10, "test_accuracy": 0.75, "elapsed": 100.0, "seconds_left": 100.0}
-    folder = run_folder("four", run)
-    write_json(folder / "status.json", {"state": state, **here, **known, **facts})
     if state == "complete":
-        write_json(folder / "run.json", {})
+        finish("four", PLANNED[run])
+    write_json(run_folder("four", run) / "status.json", {"state": state, **here, **known, **facts})
 
 
 def test_each_running_and_failed_run_has_its_line_and_the_end_is_foretold(

@@ -1,6 +1,7 @@
 """A study's YAML: what it may say, what it means, and what is said when it is wrong."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -63,8 +64,24 @@ def test_an_override_means_what_the_same_line_in_the_file_means(
     tmp_path: Path, override: dict[str, object], in_the_file: str
 ) -> None:
     plain = write(tmp_path, "dataset: digits\n")
-    overridden = load_study(plain, override)
+    overridden = load_study(plain, {**override, "name": Path(plain).stem})
     assert load_study(write(tmp_path, f"dataset: digits\nrecipe: {{lr: {in_the_file}}}\n")) == overridden
+
+
+def test_overrides_that_make_other_runs_make_another_study_by_name_in_any_order_and_spelling() -> None:
+    small = load_study("quickstart", {"fraction": "1/16", "epochs": 1})
+    assert small.name == "quickstart_fraction-1of16_epochs-1"
+    assert load_study("quickstart", {"epochs": "1", "fraction": [0.0625]}) == small
+    assert load_study("quickstart", {"epochs": 1, "name": "mine"}).name == "mine"
+    many = load_study(
+        "quickstart", {"lr": ["1e-4", 0.1, 0.2], "model": ["resnet18", "resnet34", "resnet50", "vgg11"]}
+    )
+    assert re.fullmatch(r"quickstart_[0-9a-f]{8}", many.name)
+
+
+@pytest.mark.parametrize("override", [{}, {"threads": 2}, {"lr": "0.001"}, {"title": "Another"}])
+def test_overrides_that_change_no_run_leave_the_study_what_it_is(override: dict[str, object]) -> None:
+    assert load_study("quickstart", override).name == "quickstart"
 
 
 def test_an_override_wins_over_the_grids_of_experiments_too() -> None:

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from working_copy import Project
 
+from scalestudy.files import read_json
+
 pytestmark = pytest.mark.workflow
 
 STUDY = """
@@ -128,9 +130,13 @@ def test_a_number_means_the_same_from_the_command_line_and_the_file(finished: Pr
     (root / "copy/tiny.yaml").write_text(STUDY.replace("lr: 1e-3", f"lr: {value}"), encoding="utf-8")
     finished.scalestudy("write-study", "copy/tiny.yaml", "--output", "from_file.json")
     finished.scalestudy(
-        "write-study", "my studies/tiny.yaml", "--config", f"lr={value}", "--output", "from_flag.json"
+        *("write-study", "my studies/tiny.yaml", "--output", "from_flag.json"),
+        *("--config", f"lr={value}", "name=tiny"),  # without a name it would be a study of its own
     )
-    assert (root / "from_file.json").read_text() == (root / "from_flag.json").read_text()
+    from_file, from_flag = (read_json(root / name) for name in ("from_file.json", "from_flag.json"))
+    for record in (from_file, from_flag):
+        del record["file"], record["start"]  # where each came from
+    assert from_file == from_flag
     trains = finished.planned_jobs(*ARGUMENTS, f"lr={value}")["train"]
     assert trains == RUNS
 
@@ -195,7 +201,8 @@ def test_a_failed_run_leaves_a_report_of_the_others(finished: Project) -> None:
     (root / "results/partial/runs" / run / "status.json").mkdir(parents=True)
     failed = finished.snakemake("--cores", "2", "--keep-going", *arguments, check=False)
     assert failed.returncode != 0
-    page = text_of((root / "report/partial/report.html").read_text(encoding="utf-8"))
+    assert not (root / "report/partial/report.html").exists(), "the place of the finished report"
+    page = text_of((root / "report/partial/partial/report.html").read_text(encoding="utf-8"))
     assert "3 of 4 runs" in page
     assert run in page
     assert f"logs/train/{run}.log" in page
@@ -204,7 +211,7 @@ def test_a_failed_run_leaves_a_report_of_the_others(finished: Project) -> None:
 
 
 def test_a_second_snakemake_is_refused_and_a_killed_one_leaves_no_lock(finished: Project) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *ARGUMENTS, "epochs=40"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *ARGUMENTS, "epochs=40", "name=tiny"]
     first = subprocess.Popen(
         command,
         cwd=finished.root,
@@ -215,7 +222,7 @@ def test_a_second_snakemake_is_refused_and_a_killed_one_leaves_no_lock(finished:
     )
     try:
         wait_for(lambda: running(finished.root / "results/tiny/runs"), 60)
-        second = finished.snakemake("--cores", "1", *ARGUMENTS, "epochs=40", check=False)
+        second = finished.snakemake("--cores", "1", *ARGUMENTS, "epochs=40", "name=tiny", check=False)
         assert second.returncode != 0
         assert "another Snakemake works on study tiny" in second.stderr
         assert first.poll() is None

@@ -51,4 +51,4 @@ rule render:
 rule report:
     """The finished report."""
     input:
-        rules.render.output,
+        lambda wildcards: PLAN.everything(),

@@ -3,8 +3,9 @@
 
 rule train:
     input:
-        data=lambda wildcards: PLAN.run_data(wildcards.run),
-        weights=lambda wildcards: PLAN.run_weights(wildcards.run),
+        # By their contents, not their times: a run of other data or weights is taken away at the start.
+        data=lambda wildcards: ancient(PLAN.run_data(wildcards.run)),
+        weights=lambda wildcards: ancient(PLAN.run_weights(wildcards.run)),
     output:
         metrics=report(
             f"{RESULTS}/runs/{{run}}/metrics.csv",

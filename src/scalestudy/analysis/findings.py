@@ -32,6 +32,7 @@ from scalestudy.analysis.steps import equal_steps
 from scalestudy.analysis.transfer import transfer
 from scalestudy.analysis.words import counted, listing, percent, points, share_range, signed_points
 from scalestudy.files import write_text
+from scalestudy.results.made import Made, source_of_findings
 
 SCHEMA = 1
 
@@ -39,7 +40,9 @@ SCHEMA = 1
 def write_findings(folder: Path) -> Path:
     """Analyse the collected study in `folder` (`results/<study>`) and write its findings.json."""
     path = folder / "findings.json"
+    source = source_of_findings(folder)
     write_text(path, findings_text(analyse(folder)))
+    Made.of(folder).add([path], source)
     return path
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scalestudy.analysis.calibration import expected_calibration_error
 from scalestudy.errors import UserError
-from scalestudy.files import read_json
+from scalestudy.files import read_json, read_object
 
 TEXT_COLUMNS = (
     *("device", "device_name", "precision", "hostname", "started", "ended"),
@@ -140,7 +140,8 @@ def load_study(folder: Path) -> StudyData:
         raise UserError(
             f"{folder}: no study.json and results.csv; run `scalestudy collect` for this study first"
         )
-    study = read_json(folder / "study.json")
+    again = f"the next start makes it again, and `scalestudy report {folder.name}` does"
+    study = read_object(folder / "study.json", again, {"study": str, "runs": list, "dataset": dict})
     runs = _runs(folder / "results.csv", study)
     root = folder.resolve().parent.parent
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
@@ -149,7 +150,7 @@ def load_study(folder: Path) -> StudyData:
         study=study,
         runs=runs,
         curves=_curves(folder / "curves.csv"),
-        dataset=read_json(store) if store.is_file() else {},
+        dataset=read_object(store, "the next start prepares the data again") if store.is_file() else {},
     )
 
 

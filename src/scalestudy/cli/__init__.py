@@ -10,7 +10,7 @@ import typer
 
 from scalestudy import __version__
 from scalestudy.cli import data, new, report, results, sharing, study, training
-from scalestudy.errors import UserError, printable
+from scalestudy.errors import UserError, disk_fault, printable
 
 app = typer.Typer(
     name="scalestudy",
@@ -89,3 +89,8 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         sys.stderr.close()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(printable(f"error: {disk_fault(error)}"), file=sys.stderr)
+        sys.exit(2)

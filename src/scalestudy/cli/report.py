@@ -40,13 +40,19 @@ def figure(
     from scalestudy.report.figures import figure_names
     from scalestudy.report.figures.drawing import draw, save
     from scalestudy.report.inputs import Inputs
+    from scalestudy.results.made import note_figures
 
     folder = results_of(study)
     inputs = Inputs(folder)
     formats = ("svg", "png", "csv", *(["pdf"] if pdf else []))
-    for each in figure_names(inputs.study) if name == "all" else [name]:
-        for path in save(draw(each, inputs), each, folder / "figures", formats):
-            print(path)
+    drawn = [
+        path
+        for each in (figure_names(inputs.study) if name == "all" else [name])
+        for path in save(draw(each, inputs), each, folder / "figures", formats)
+    ]
+    note_figures(folder, drawn)
+    for path in drawn:
+        print(path)
 
 
 def render(study: StudyName) -> None:

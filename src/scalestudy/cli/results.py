@@ -9,16 +9,23 @@ import typer
 from scalestudy.errors import UserError
 from scalestudy.study import paths
 
+_AGAIN = "the next start makes it again"
+
 Name = Annotated[str, typer.Argument(help="A study's name: its folder in results/.")]
 
 
-def collect(study: Name) -> None:
+def collect(
+    study: Name,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Fail, and write nothing, where a run is not done.")
+    ] = False,
+) -> None:
     """Gather the runs of a study in results.csv and curves.csv; remove the checkpoints of finished runs."""
     from scalestudy.results.collect import collect as write_tables
     from scalestudy.results.collect import read_states, remove_leftovers
 
     record = _record(study)
-    folder = write_tables(record, record["runs"], Path())
+    folder = write_tables(record, record["runs"], Path(), whole=whole)
     states = read_states(folder)
     remove_leftovers(study, states, Path())
     counts = Counter(states.values())
@@ -38,20 +45,22 @@ def analyse(study: Name) -> None:
 
 def _record(study: str) -> dict[str, Any]:
     """Return the study.json of a study; UserError where it is absent, damaged or another study's."""
-    from scalestudy.files import read_json
+    from scalestudy.files import read_object
 
     path = paths.study_folder(study) / "study.json"
-    try:
-        record = read_json(path)
-        name, runs = record["study"], record["runs"]
-    except FileNotFoundError:
+    if not path.is_file():
         there = sorted(each.parent.name for each in paths.RESULTS.glob("*/study.json"))
         known = f"results/ holds {', '.join(there)}" if there else "results/ holds no study"
-        raise UserError(f"{path}: not there; `scalestudy report {study}` makes it ({known})") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a study's record ({error}); delete it and start again") from None
+        raise UserError(f"{path}: not there; `scalestudy report {study}` makes it ({known})")
+    record = read_object(path, _AGAIN, {"study": str, "runs": list, "dataset": dict})
+    name, runs = record["study"], record["runs"]
+    for run in runs:
+        if (
+            not isinstance(run, dict)
+            or not isinstance(run.get("run"), str)
+            or not isinstance(run.get("settings"), dict)
+        ):
+            raise UserError(f"{path} is damaged (a run is {str(run)[:40]!r}); {_AGAIN}")
     if name != study or not runs:
-        raise UserError(
-            f"{path}: the record of study {name!r} with {len(runs):,} runs; delete it and start again"
-        )
-    return dict(record)
+        raise UserError(f"{path} is the record of study {name!r} with {len(runs):,} runs; {_AGAIN}")
+    return record

@@ -23,19 +23,18 @@ def export(
     """Write a finished study as an RO-Crate: config, results, figures, report, provenance of each run, checksums."""
     from scalestudy.files import read_json, sha256_file
     from scalestudy.sharing.crate import CHECKSUMS, NO_LICENCE, export_study
-    from scalestudy.study.config import find_study
     from scalestudy.study.paths import study_folder
-    from scalestudy.workflow.study_record import study_record
 
-    loaded, runs = load(study, config)
+    asked = load(study, config)
+    loaded, runs = asked.study, asked.runs
     path = study_folder(loaded.name) / "study.json"
-    if path.is_file() and read_json(path)["runs"] != study_record(loaded, runs)["runs"]:
+    if path.is_file() and read_json(path)["runs"] != asked.record["runs"]:
         raise UserError(
-            f"{path} has other runs than {find_study(study)}: the study has changed since, or ran with --config; "
+            f"{path} has other runs than {asked.file}: the study has changed since, or ran with --config; "
             "give the same --config here, or run it again"
         )
     crate = export_study(
-        loaded.name, find_study(study), output or Path("export", loaded.name), licence or NO_LICENCE
+        loaded.name, asked.file, output or Path("export", loaded.name), licence or NO_LICENCE
     )
     print(f"{crate}: {len(runs):,} runs; `scalestudy verify {crate}` checks it")
     if crate.is_dir():

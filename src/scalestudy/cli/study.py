@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -11,10 +11,12 @@ from scalestudy.cli.completion import one_of, studies
 from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.report.wording import counted, duration
+from scalestudy.results.read import DONE
 from scalestudy.results.status import RunStatus, clock, study_status, summary
-from scalestudy.study.config import DEFAULT_STUDY, Study, json_schema, load_study
+from scalestudy.study.config import DEFAULT_STUDY, Study, find_study, json_schema, load_study
 from scalestudy.study.runs import Run, plan_runs
-from scalestudy.workflow.study_record import study_record
+from scalestudy.workflow.commands import start_command
+from scalestudy.workflow.study_record import made_from, study_record
 
 if TYPE_CHECKING:
     from scalestudy.workflow.price import Price
@@ -34,10 +36,30 @@ Config = Annotated[
 ]
 
 
-def load(name: str, config: list[str]) -> tuple[Study, list[Run]]:
+class Asked(NamedTuple):
+    """The study that a command line asks for: with its overrides applied, its runs, and what it was loaded from."""
+
+    study: Study
+    runs: list[Run]
+    file: Path
+    overrides: dict[str, object]
+
+    @property
+    def start(self) -> str:
+        """The command that runs the study, and goes on with it."""
+        return start_command(self.file, self.overrides)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The resolved study, as `study.json` has it."""
+        return study_record(*self)
+
+
+def load(name: str, config: list[str]) -> Asked:
     """Return the study with overrides, and its runs; UserError for anything that is wrong with it."""
-    study = load_study(*_named(name, config))
-    return study, plan_runs(study)
+    named, overrides = _named(name, config)
+    study = load_study(named, overrides)
+    return Asked(study, plan_runs(study), find_study(named), overrides)
 
 
 def _named(name: str, config: list[str]) -> tuple[str, dict[str, object]]:
@@ -86,7 +108,7 @@ def write_study(
     from scalestudy.report.preflight import check_report_libraries
 
     check_report_libraries()
-    write_json(output, study_record(*load(study, config)))
+    write_json(output, load(study, config).record)
 
 
 def plan(
@@ -106,7 +128,7 @@ def plan(
 
     from scalestudy.workflow.price import price
 
-    loaded, runs = load(study, config)
+    loaded, runs, *_ = load(study, config)
     found = price(loaded, runs, calibrate=calibrate, workers=workers)
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
     for column in table.columns[1:]:
@@ -184,32 +206,32 @@ def status(
     from scalestudy.workflow.lock import is_worked_on
     from scalestudy.workflow.queue import with_jobs
 
-    loaded, runs = load(study, config)
-    names = [run.name for run in runs]
+    asked = load(study, config)
+    name, runs = asked.study.name, [made_from(run) for run in asked.runs]
     console = Console(highlight=False)
     if not watch:
-        for line in _status_lines(loaded.name, with_jobs(study_status(loaded.name, names))):
+        for line in _status_lines(asked, with_jobs(study_status(name, runs))):
             console.print(line, markup=False, soft_wrap=True)
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            statuses = with_jobs(study_status(loaded.name, names))
-            live.update(Group(*map(Text, _status_lines(loaded.name, statuses))), refresh=True)
+            statuses = with_jobs(study_status(name, runs))
+            live.update(Group(*map(Text, _status_lines(asked, statuses))), refresh=True)
             ended = [each for each in statuses if each.state in ("complete", "diverged", "failed")]
             # Snakemake starts a run that failed again: while it works, a failure is not yet an end.
-            final = all(each.state != "failed" for each in ended) or not is_worked_on(loaded.name)
+            final = all(each.state != "failed" for each in ended) or not is_worked_on(name)
             if len(ended) == len(statuses) and final:
                 return
             time.sleep(2)
 
 
-def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
-    """Return the summary with the expected end, then a line for each run of which there is more to say."""
+def _status_lines(asked: Asked, statuses: list[RunStatus]) -> list[str]:
+    """Return the summary with the expected end, a line for each run of which there is more to say, and what to type."""
     from scalestudy.workflow.forecast import read_forecast
     from scalestudy.workflow.queue import refusal_line
 
     lines = [summary(statuses)]
-    forecast = read_forecast(study)
+    forecast = read_forecast(asked.study.name)
     if forecast is not None and any(each.state == "running" for each in statuses):
         rest = forecast.seconds_left(statuses)
         lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
@@ -220,17 +242,22 @@ def _status_lines(study: str, statuses: list[RunStatus]) -> list[str]:
         if each.state == "running":
             left = each.seconds_left
             lines.append(
-                f"  running   {each.run}  epoch {facts['epoch']} of {facts['epochs']}"
+                f"  running   {each.run}  epoch {facts.get('epoch', 0)} of {facts.get('epochs') or '?'}"
                 + (
                     f", test accuracy {facts['test_accuracy']:.3f}"
                     if facts.get("test_accuracy") is not None
                     else ""
                 )
                 + (f", about {duration(left)} left" if left is not None else "")
-                + f"  ({facts['host']})"
+                + f"  ({facts.get('host') or 'unknown machine'})"
             )
-        elif each.state in ("failed", "diverged", "interrupted") or (each.state == "queued" and facts):
+        elif each.state in ("failed", "diverged", "interrupted") or (
+            (each.state == "queued" and facts) or (each.state == "waiting" and facts.get("reason"))
+        ):
             lines.append(f"  {each.state:<9} {each.run}  {facts.get('reason') or ''}".rstrip())
+    states = {each.state for each in statuses}
+    if not states & {"running", "queued"} and states & {"failed", "interrupted", "waiting"}:
+        lines.append(f"  to train what is missing: {asked.start}")
     return lines
 
 
@@ -251,16 +278,17 @@ def report(
     from scalestudy.results.collect import collect
     from scalestudy.study import paths
 
-    loaded, runs = load(study, config)
-    names = [run.name for run in runs]
-    done = sum(each.state in ("complete", "diverged") for each in study_status(loaded.name, names))
+    asked = load(study, config)
+    record = asked.record
+    done = sum(each.state in DONE for each in study_status(asked.study.name, record["runs"]))
     if not done and if_any_run:
         return
-    record = study_record(loaded, runs)
     folder = collect(record, record["runs"], Path())
     write_findings(folder)
-    page = render_report(folder, paths.report_folder(loaded.name))
-    print(f"{page}: {done:,} of {len(runs):,} runs")
+    page = render_report(folder, paths.report_folder(asked.study.name))
+    print(f"{page}: {done:,} of {len(asked.runs):,} runs")
+    if done < len(asked.runs):
+        print(f"`{record['start']}` trains the others and makes the finished report")
 
 
 def schema(

@@ -146,8 +146,9 @@ def pretrain(
     log_to: LogToOption = "none",
 ) -> None:
     """Train initial weights for other runs: the upstream stage of a study."""
-    from scalestudy.files import sha256_file, write_json
+    from scalestudy.files import sha256_file
     from scalestudy.results.record import read_record
+    from scalestudy.results.weights import write_weights_record
 
     folder = _dataset(data, settings, device)
     _start(
@@ -168,7 +169,7 @@ def pretrain(
     if not record.complete:
         raise UserError(f"the upstream stage {output.name} diverged; lower its lr in the study's `weights`")
     trained_on = f"upstream stage: {task} of {record.dataset.name}"
-    write_json(output / "weights.json", {"source": trained_on, "sha256": sha256_file(output / "weights.pth")})
+    write_weights_record(output, trained_on, sha256_file(output / "weights.pth"))
 
 
 def fetch_weights(

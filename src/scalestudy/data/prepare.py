@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from scalestudy.data.copies import Copies, Place, find_copies
+from scalestudy.data.origin import note_origin, scan
 from scalestudy.data.progress import say
 from scalestudy.data.sources import Written
 from scalestudy.data.store import Labels, Split, StoreWriter
@@ -26,6 +27,8 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
             f"{record} is there without a prepared dataset beside it; choose another folder, or delete it"
         )
     source = import_module(f"scalestudy.data.sources.{settings.module}")
+    images = getattr(settings, "folder", None)
+    before = scan(images) if images else {}
     with StoreWriter(folder, image_size) as writer:
         written: Written = source.write(settings, image_size, writer)
         labels = writer.labels()
@@ -46,6 +49,8 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
             "notes": written.notes,
         }
         own = {"source": settings.source, "settings": settings.identity()}
+        if images:
+            note_origin(writer.partial, images, before)
         info = writer.publish(written.classes, own, summary)
     for note in written.notes:
         say(f"note: {note}")

@@ -6,7 +6,8 @@ A store is a folder with `train_images.npy`, `train_labels.npy`, `test_images.np
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,8 +18,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from scalestudy.data.seen import ARRAY_FILES, note_right, seen_right
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, write_json
+from scalestudy.files import CHECKSUM, naming, read_object, seal_is_broken, write_sealed_json
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -26,6 +28,18 @@ Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
 
 _HEADER_BYTES = 128
+_KEYS: dict[str, type] = {
+    **{
+        "name": str,
+        "sha256": str,
+        "image_size": int,
+        "classes": list,
+        "mean": list,
+        "std": list,
+        "summary": dict,
+    },
+    **{f"{split}_{what}": kind for split in SPLITS for what, kind in (("images", int), ("counts", list))},
+}
 
 
 @dataclass(frozen=True)
@@ -43,34 +57,81 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> "Store":
-        """Return the store in the folder `path`. Raises UserError where it is not there, or not whole."""
-        if not (path / "dataset.json").is_file():
-            raise UserError(
-                f"no dataset in {path}: dataset.json is missing; make it with `scalestudy prepare`"
-            )
-        info = read_json(path / "dataset.json")
-        arrays = {}
+        """Return the store in the folder `path`. Raises UserError where it is not there, or not as it was prepared."""
+        info = read_info(path)
+        files = {f"{split}_{kind}": (split, kind) for split in SPLITS for kind in ("images", "labels")}
+        arrays: dict[str, Any] = {name: _map(path / f"{name}.npy", info, *of) for name, of in files.items()}
+        _check_content(path, info, arrays)
         for split in SPLITS:
-            for kind in ("images", "labels"):
-                file = path / f"{split}_{kind}.npy"
-                try:
-                    arrays[f"{split}_{kind}"] = np.load(file, mmap_mode="r", allow_pickle=False)
-                except (OSError, ValueError, EOFError) as error:
-                    raise UserError(
-                        f"{file} cannot be read ({error}); delete {path} and prepare it again"
-                    ) from None
-                if len(arrays[f"{split}_{kind}"]) != info[f"{split}_images"]:
-                    raise UserError(
-                        f"{file} does not fit its dataset.json; delete {path} and prepare it again"
-                    )
             # On a GPU a label without a class is an opaque assertion that spoils all that follows.
             labels, classes = arrays[f"{split}_labels"], info["classes"]
             if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
                 raise UserError(
                     f"{path}: {split} labels run from {labels.min()} to {labels.max()}, and there are "
-                    f"{len(classes)} classes ({', '.join(classes)}); delete {path} and prepare it again"
+                    f"{len(classes)} classes ({', '.join(classes)}); {_again(path)}"
                 )
         return cls(**arrays, info=info)
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """Return what the dataset.json of the store in `path` says; UserError where it is absent or damaged."""
+    file = path / "dataset.json"
+    if not file.is_file():
+        raise UserError(f"no dataset in {path}: dataset.json is missing; make it with `scalestudy prepare`")
+    info = read_object(file, _again(path), _KEYS)
+    if (CHECKSUM in info) != ("arrays" in info) or seal_is_broken(info):  # both came with one version
+        raise UserError(f"{file} was altered since it was written; {_again(path)}")
+    return info
+
+
+def fault_of_store(path: Path) -> str:
+    """Return what is wrong with the store in `path`, whose dataset.json is there; nothing where it is whole."""
+    try:
+        info = read_info(path)
+        if not seen_right(path, ARRAY_FILES, info["sha256"]):
+            Store.open(path)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _again(path: Path) -> str:
+    return f"the next start of the study prepares it again (by hand: delete {path}, and `scalestudy prepare`)"
+
+
+def _map(file: Path, info: Mapping[str, Any], split: Split, kind: str) -> NDArray[Any]:
+    """Return an array of a store, mapped into memory; UserError where it is not the one that dataset.json means."""
+    try:
+        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is no array"
+        raise UserError(f"{file} cannot be read: {reason}; {_again(file.parent)}") from None
+    images, size = info[f"{split}_images"], info["image_size"]
+    shape, dtype = ((images, size, size, 3), np.uint8) if kind == "images" else ((images,), np.int64)
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        raise UserError(f"{file} does not fit its dataset.json; {_again(file.parent)}")
+    return array
+
+
+def _check_content(path: Path, info: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise UserError where the arrays are not those of dataset.json: read through where they have changed since."""
+    if seen_right(path, ARRAY_FILES, info["sha256"]):
+        return
+    digests = {name: hashlib.sha256(array.data).digest() for name, array in arrays.items()}
+    for name, expected in info.get("arrays", {}).items():
+        if digests[name].hex() != expected:
+            raise UserError(f"{path / name}.npy was altered since it was prepared; {_again(path)}")
+    if (
+        _whole_sha256(digests[f"{split}_{kind}"] for split in SPLITS for kind in ("images", "labels"))
+        != info["sha256"]
+    ):
+        raise UserError(f"the images in {path} were altered since they were prepared; {_again(path)}")
+    note_right(path, ARRAY_FILES, info["sha256"])
+
+
+def _whole_sha256(digests: Iterable[bytes]) -> str:
+    """Return the checksum of a store by those of its arrays."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 class StoreWriter:
@@ -78,13 +139,13 @@ class StoreWriter:
 
     A context manager; one at a time for each store (others wait). Images go straight to disk, so memory
     holds one piece at a time. What describes the images (checksum, mean, standard deviation) is gathered on
-    the way.
+    the way. What else is put into `partial` becomes part of the store.
     """
 
     def __init__(self, folder: Path, image_size: int) -> None:
         self.folder = folder
         self.image_size = image_size
-        self._partial = folder.parent / f".{folder.name}.partial"
+        self.partial = folder.parent / f".{folder.name}.partial"
         self._lock = FileLock(folder.parent / f".{folder.name}.lock")
         self._files: dict[Split, BinaryIO] = {}
         self._splits: dict[Split, _Gathered] = {}
@@ -92,10 +153,10 @@ class StoreWriter:
     def __enter__(self) -> "StoreWriter":
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
-        shutil.rmtree(self._partial, ignore_errors=True)  # what a killed process left
-        self._partial.mkdir()
+        shutil.rmtree(self.partial, ignore_errors=True)  # what a killed process left
+        self.partial.mkdir()
         for split in SPLITS:
-            file = (self._partial / f"{split}_images.npy").open("wb")
+            file = (self.partial / f"{split}_images.npy").open("wb")
             file.write(bytes(_HEADER_BYTES))  # the header needs the number of images, known at the end
             self._files[split] = file
             self._splits[split] = _Gathered()
@@ -105,8 +166,9 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in self._files.values():
-            file.close()
-        shutil.rmtree(self._partial, ignore_errors=True)
+            with suppress(OSError):  # a full disk once more, where that is what ended the block
+                file.close()
+        shutil.rmtree(self.partial, ignore_errors=True)
         self._lock.release()
 
     def append(self, split: Split, images: Images, labels: Labels) -> None:
@@ -114,7 +176,8 @@ class StoreWriter:
         assert images.dtype == np.uint8, images.dtype
         assert images.shape == (len(labels), self.image_size, self.image_size, 3), images.shape
         images = np.ascontiguousarray(images)
-        self._files[split].write(images.data)
+        with naming(self.partial / f"{split}_images.npy"):
+            self._files[split].write(images.data)
         self._splits[split].add(images, labels)
 
     def count(self, split: Split) -> int:
@@ -145,11 +208,11 @@ class StoreWriter:
         for split in SPLITS:
             self._finish(split)
         mean, std = self._splits["train"].mean_and_std()
-        whole = hashlib.sha256()
+        digests = {}
         for split in SPLITS:
-            whole.update(self._splits[split].sha256.digest())
+            digests[f"{split}_images"] = self._splits[split].sha256.digest()
             labels = np.concatenate(self._splits[split].labels).astype("<i8")
-            whole.update(hashlib.sha256(labels.tobytes()).digest())
+            digests[f"{split}_labels"] = hashlib.sha256(labels.tobytes()).digest()
         content = {
             "name": self.folder.name,
             **info,
@@ -159,15 +222,17 @@ class StoreWriter:
             **{f"{split}_counts": self._counts(split, len(classes)) for split in SPLITS},
             "mean": mean,
             "std": std,
-            "sha256": whole.hexdigest(),
+            "sha256": _whole_sha256(digests.values()),
+            "arrays": {name: digest.hex() for name, digest in digests.items()},
             "summary": dict(summary),
         }
         self.folder.mkdir(exist_ok=True)
         (self.folder / "dataset.json").unlink(missing_ok=True)  # not complete while its arrays change
-        for file in sorted(self._partial.iterdir()):
+        for file in sorted(self.partial.iterdir()):
             file.replace(self.folder / file.name)
-        write_json(self.folder / "dataset.json", content)
-        return content
+        write_sealed_json(self.folder / "dataset.json", content)
+        note_right(self.folder, ARRAY_FILES, content["sha256"])
+        return read_info(self.folder)
 
     def _finish(self, split: Split) -> None:
         """Write a split's labels, and the header of its images."""
@@ -176,10 +241,12 @@ class StoreWriter:
         np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
         assert len(header.getvalue()) == _HEADER_BYTES
         file = self._files[split]
-        file.seek(0)
-        file.write(header.getvalue())
-        file.close()
-        np.save(self._partial / f"{split}_labels.npy", np.concatenate(self._splits[split].labels))
+        with naming(self.partial / f"{split}_images.npy"):
+            file.seek(0)
+            file.write(header.getvalue())
+            file.close()
+        with naming(self.partial / f"{split}_labels.npy"):
+            np.save(self.partial / f"{split}_labels.npy", np.concatenate(self._splits[split].labels))
 
     def _counts(self, split: Split, classes: int) -> list[int]:
         labels = np.concatenate(self._splits[split].labels)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalestudy.errors import UserError
-from scalestudy.files import read_json
+from scalestudy.files import read_object
 from scalestudy.findings.model import Scalar
 from scalestudy.results.read import State
 from scalestudy.results.record import RECORD, DamagedError, RunRecord, read_record
@@ -130,7 +130,8 @@ def load(folder: Path) -> Collected:
         raise UserError(
             f"{folder}: no study.json and results.csv; run `scalestudy collect` for this study first"
         )
-    study = read_json(folder / "study.json")
+    again = f"the next start makes it again, and `scalestudy report {folder.name}` does"
+    study = read_object(folder / "study.json", again, {"study": str, "runs": list, "dataset": dict})
     root = folder.resolve().parent.parent
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
     return Collected(
@@ -138,7 +139,7 @@ def load(folder: Path) -> Collected:
         study=study,
         runs=_runs(folder / "results.csv", study),
         curves=_curves(folder / "curves.csv"),
-        dataset=read_json(store) if store.is_file() else {},
+        dataset=read_object(store, "the next start prepares the data again") if store.is_file() else {},
     )
 
 

@@ -1,11 +1,11 @@
 """A study's folder as the report reads it. No matplotlib; numpy only where images are asked for."""
 
 import csv
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scalestudy.files import read_object
 from scalestudy.report import wording
 from scalestudy.report.palette import Looks
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Json = dict[str, Any]
+_AGAIN = "the next start makes it again, and `scalestudy report` does"
 
 
 class MissingDataError(Exception):
@@ -28,14 +29,14 @@ class Inputs:
     @cached_property
     def findings(self) -> Json:
         """The study's findings."""
-        found: Json = json.loads((self.study_dir / "findings.json").read_text(encoding="utf-8"))
-        return found
+        return read_object(self.study_dir / "findings.json", _AGAIN, {"state": dict})
 
     @cached_property
     def study(self) -> Json:
         """The resolved study."""
-        found: Json = json.loads((self.study_dir / "study.json").read_text(encoding="utf-8"))
-        return found
+        return read_object(
+            self.study_dir / "study.json", _AGAIN, {"study": str, "runs": list, "dataset": dict}
+        )
 
     @cached_property
     def results(self) -> list[dict[str, str]]:

@@ -4,8 +4,12 @@ import json
 import os
 import re
 import shutil
+import traceback
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jinja2
@@ -15,13 +19,15 @@ from scalestudy import __version__
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
 from scalestudy.report import markup, wording
-from scalestudy.report.figures import FIGURES, figure_names
+from scalestudy.report.figures import figure_names
 from scalestudy.report.inputs import Inputs
 from scalestudy.report.layout import arranged, numbered
 from scalestudy.report.palette import VARIABLES
 from scalestudy.report.sections import SECTIONS
 from scalestudy.report.sections.context import Context, data_link
 from scalestudy.report.view import Fact, Link, Report, State, Statement
+from scalestudy.results.made import Made, source_of_pages
+from scalestudy.study import paths
 
 _NEEDED = ("findings.json", "study.json", "results.csv", "curves.csv")
 _KINDS = ("svg", "narrow.svg", "png", "csv")
@@ -30,43 +36,65 @@ _KINDS = ("svg", "narrow.svg", "png", "csv")
 def render_report(study_dir: Path, report_dir: Path) -> Path:
     """Render the report of the study in `study_dir` into `report_dir` and return the path of report.html.
 
-    Writes report.html, report.md, figures/*.png and *.csv, results.csv and curves.csv, each whole or not at all.
-    Figures are those of `study_dir/figures`; one that is not there is drawn now. Raises UserError where the findings
-    are not there.
+    Writes report.html, report.md, figures/*.png and *.csv, results.csv and curves.csv, each whole or not at all; where
+    runs of the study are missing all of it in `report_dir/partial`, never in the place of a finished report, which
+    takes the partial one away when it comes. Figures are those of `study_dir/figures` where they were drawn from just
+    these findings, else they are drawn now. Raises UserError, with nothing written, where the findings are not there or
+    a template is at fault.
     """
     for name in _NEEDED:
         if not (study_dir / name).is_file():
             raise UserError(f"{study_dir / name} is not there; `snakemake report` makes it")
     inputs = Inputs(study_dir)
-    drawn = report_dir / "figures"
-    _collect_figures(inputs, drawn)
-    report = build(inputs, drawn)
-    for name in ("results.csv", "curves.csv"):
-        _copy(study_dir / name, report_dir / name)
-    write_text(report_dir / "report.md", markdown(report))
-    write_text(report_dir / "report.html", html(report))
-    return report_dir / "report.html"
+    state = inputs.findings["state"]
+    whole = state["complete"] + state["diverged"] == state["planned"]
+    target = report_dir if whole else paths.partial_folder(report_dir)
+    source = source_of_pages(study_dir)
+    target.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".making-", dir=target) as staging:
+        made = Path(staging)
+        _collect_figures(inputs, made / "figures", source)
+        report = build(inputs, made / "figures")
+        for name in ("results.csv", "curves.csv"):
+            _copy(study_dir / name, made / name)
+        texts = {"report.md": markdown(report), "report.html": html(report)}
+        for name, text in texts.items():
+            write_text(made / name, text)
+        # Nothing of the last report is touched before all of this one is there; the page itself comes last.
+        files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+        for file in sorted(files, key=lambda each: each.name in texts):
+            (target / file).parent.mkdir(exist_ok=True)
+            (made / file).replace(target / file)
+    notes = Made.of(study_dir)
+    notes.add([target / file for file in files], source)
+    _remove_earlier(target, files, notes)
+    return target / "report.html"
 
 
-def _collect_figures(inputs: Inputs, folder: Path) -> None:
-    """Bring every figure of the study into `folder`: copied from the study's folder, or drawn where it lacks one."""
-    names = figure_names(inputs.study)
-    for name in names:
-        made = {kind: inputs.study_dir / "figures" / f"{name}.{kind}" for kind in _KINDS}
-        if all(made[kind].is_file() for kind in ("svg", "png", "csv")):
-            for file in made.values():
-                if file.is_file():
-                    _copy(file, folder / file.name)
-                else:
-                    (folder / file.name).unlink(missing_ok=True)
+def _remove_earlier(folder: Path, files: Collection[Path], notes: Made) -> None:
+    """Remove what an earlier rendering wrote into `folder`, a partial report too, and this one did not write."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):  # files of others are in it
+                path.rmdir()
+        elif path.relative_to(folder) not in files and notes.wrote(path):
+            path.unlink()
+
+
+def _collect_figures(inputs: Inputs, folder: Path, source: str) -> None:
+    """Bring every figure of the study into `folder`: copied where it was drawn from `source`, or drawn now."""
+    made = inputs.study_dir / "figures"
+    notes = Made.of(inputs.study_dir)
+    for name in figure_names(inputs.study):
+        drawn = {kind: made / f"{name}.{kind}" for kind in _KINDS}
+        if all(notes.follows(drawn[kind], source) for kind in ("svg", "png", "csv")):
+            for path in drawn.values():
+                if notes.follows(path, source):  # not every figure has one for phones
+                    _copy(path, folder / path.name)
         else:
             from scalestudy.report.figures import drawing  # matplotlib takes a second to import
 
             drawing.save(drawing.draw(name, inputs), name, folder)
-    # What an earlier state of the study had goes; other files are not ours.
-    for name in FIGURES.keys() - set(names):
-        for kind in _KINDS:
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -170,6 +198,25 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
     return found
 
 
+def _filled(folder: Path, name: str, **values: Any) -> str:
+    """Return a template filled in; UserError, with file and line, where it asks for what is not there or is broken."""
+    try:
+        return environment(folder).get_template(name).render(**values)
+    except jinja2.TemplateError as error:
+        where: str = name
+        line: int | None = None
+        if isinstance(error, jinja2.TemplateSyntaxError):
+            where, line = error.filename or name, error.lineno
+        else:
+            frames = [
+                each for each in traceback.extract_tb(error.__traceback__) if each.filename.endswith(".j2")
+            ]
+            if frames:
+                where, line = frames[-1].filename, frames[-1].lineno
+        at = f"{where}, line {line}" if line else where
+        raise UserError(f"{at}: {error.message or type(error).__name__}; mend the template") from None
+
+
 def _prose(words: str) -> Markup:
     """Return a sentence for HTML, what stands between backticks as code."""
     pieces = markup.prose_pieces(words)
@@ -192,16 +239,15 @@ def html(report: Report, folder: Path | None = None) -> str:
     """Return the report as one HTML file that asks nothing of the outside."""
     place = folder or templates()
     style, script = ((place / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    template = environment(place).get_template("report.html.j2")
     colours = Markup(json.dumps({name: colour for colour, name in VARIABLES.items()}))
-    return template.render(
-        report=report, style=Markup(style), script=Markup(script), colours=colours
+    return _filled(
+        place, "report.html.j2", report=report, style=Markup(style), script=Markup(script), colours=colours
     ).lstrip()
 
 
 def markdown(report: Report, folder: Path | None = None) -> str:
     """Return the report as Markdown, with images in `figures/`."""
-    found = environment(folder).get_template("report.md.j2").render(report=report)
+    found = _filled(folder or templates(), "report.md.j2", report=report)
     lines = [line.rstrip() for line in found.split("\n")]
     kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
     return "\n".join(kept).strip() + "\n"

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalestudy.files import read_json, write_json, write_text
+from scalestudy.errors import UserError
+from scalestudy.files import read_json, read_object, write_json, write_text
+from scalestudy.results.checked import Checked
+from scalestudy.results.made import TABLES, Made, digest_of_runs
 from scalestudy.results.measures import measures
-from scalestudy.results.read import RunResult, read_run
+from scalestudy.results.read import DONE, RunResult, planned_runs
 from scalestudy.results.record import COUNTED, PREDICTIONS, SPEED, VALIDATION, RunRecord, metrics_columns
 from scalestudy.study.parse import format_number
 from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
@@ -65,30 +68,59 @@ COLUMNS = (
 )
 
 
-def collect(study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: Path) -> Path:
+def collect(
+    study: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], root: Path, *, whole: bool = False
+) -> Path:
     """Write results.csv, curves.csv and, where it says something else, study.json; return their folder.
 
     `study` is the content of study.json (its "study" is the folder's name) and `runs` its list of planned
     runs (`run`, `settings`, `experiments`, optional `log` and `command`). Every planned run has one row in
     results.csv, in the order of the plan, whatever its state; curves.csv holds the epochs of complete and
-    diverged runs. The same files give the same bytes.
+    diverged runs. The same files give the same bytes. `whole`: raise UserError, with nothing written, where a run is
+    neither complete nor diverged.
     """
     name = str(study["study"])
     folder = root / study_folder(name)
-    results = [read_run(root / run_folder(name, planned["run"])) for planned in runs]
+    checked = Checked(folder / "checked.json")
+    results = [
+        checked.look(root / run_folder(name, planned["run"]), now)
+        for planned, now in zip(runs, planned_runs(runs, root), strict=True)
+    ]
+    checked.save()
+    if whole:
+        _require_all(study, results)
     test_images = _test_images(root, study)
     rows = [
-        _result_row(name, planned, result, test_images) for planned, result in zip(runs, results, strict=True)
+        _result_row(study, planned, result, test_images)
+        for planned, result in zip(runs, results, strict=True)
     ]
     for row, result in zip(rows, results, strict=True):
         if result.last is not None:
             row |= _test_measures(root / run_folder(name, result.run) / PREDICTIONS)
-    write_text(folder / "results.csv", _csv(rows, COLUMNS))
-    write_text(folder / "curves.csv", _curves(results))
     record = {"schema": 1, **study, "runs": [dict(planned) for planned in runs]}
     if not _holds(folder / "study.json", record):  # its time decides what Snakemake runs again
         write_json(folder / "study.json", record)
+    write_text(folder / "results.csv", _csv(rows, COLUMNS))
+    write_text(folder / "curves.csv", _curves(results))
+    Made.of(folder).add([folder / table for table in TABLES], digest_of_runs(results))
     return folder
+
+
+def _require_all(study: Mapping[str, Any], results: Sequence[RunResult]) -> None:
+    """Raise UserError where not every run is done, naming the first ones that are not."""
+    open_ones = [each for each in results if not each.done]
+    if open_ones:
+        named = "; ".join(f"{each.run}: {each.reason}" for each in open_ones[:3])
+        more = f"; and {len(open_ones) - 3:,} more" if len(open_ones) > 3 else ""
+        raise UserError(
+            f"{len(results) - len(open_ones):,} of {len(results):,} runs of study {study['study']} are done; "
+            f"`{start_command(study)}` trains the others ({named}{more})"
+        )
+
+
+def start_command(study: Mapping[str, Any]) -> str:
+    """Return the command that trains what is missing in the study of this study.json."""
+    return str(study.get("start") or f"snakemake --cores all --config study={study['study']}")
 
 
 def read_states(folder: Path) -> dict[str, str]:
@@ -102,11 +134,14 @@ def remove_leftovers(study: str, states: Mapping[str, str], root: Path) -> None:
 
     That is its resume checkpoint and the links to its finished files; the files of the run itself stay.
     """
+    checked = Checked(root / study_folder(study) / "checked.json")
     for run, state in states.items():
-        if state in ("complete", "diverged"):
+        if state in DONE:
             folder = root / run_folder(study, run)
             shutil.rmtree(finished_folder(folder), ignore_errors=True)
             checkpoint_file(folder).unlink(missing_ok=True)
+            checked.look_the_same(folder)
+    checked.save()
 
 
 def _holds(path: Path, record: Mapping[str, Any]) -> bool:
@@ -120,24 +155,27 @@ def _holds(path: Path, record: Mapping[str, Any]) -> bool:
 def _test_images(root: Path, study: Mapping[str, Any]) -> int | None:
     """Return the size of the test set by dataset.json, None where the store is not here."""
     path = root / str(study.get("dataset", {}).get("path", "")) / "dataset.json"
-    return int(read_json(path)["test_images"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    again = "the next start prepares the data again"
+    return int(read_object(path, again, {"test_images": int})["test_images"])
 
 
 def _result_row(
-    study: str, planned: Mapping[str, Any], result: RunResult, test_images: int | None
+    study: Mapping[str, Any], planned: Mapping[str, Any], result: RunResult, test_images: int | None
 ) -> dict[str, Any]:
     """Return the row of results.csv for one run; what is unknown is left out."""
     settings, record = planned["settings"], result.record
     row: dict[str, Any] = {
         "run": result.run,
-        "state": result.state,
-        "reason": result.reason,
+        "state": "missing" if result.state == "running" else result.state,
+        "reason": result.reason + (f"; `{start_command(study)}` trains it again" if result.damaged else ""),
         "experiments": ";".join(planned["experiments"]),
         **{key: _setting(settings.get(key)) for key in SETTINGS},
         "fraction_value": float(Fraction(settings["fraction"])),
-        "log": planned.get("log") or run_log(study, result.run).as_posix(),
+        "log": planned.get("log") or run_log(str(study["study"]), result.run).as_posix(),
     }
-    if result.state not in ("complete", "diverged") or record is None:
+    if not result.done or record is None:
         return row
     row |= _measured(record) | {"test_images": test_images, "images_per_second": _speed(result)}
     if result.last is not None:

@@ -5,15 +5,14 @@ one flipped byte in any of them is found. No torch, no pandas: training writes i
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from scalestudy.files import atomic_path, sha256_file, write_json
+from scalestudy.files import CHECKSUM, atomic_path, seal_is_broken, sha256_file, write_sealed_json
 from scalestudy.study.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -158,6 +157,26 @@ class RunRecord(_Part):
         return self.status == "complete"
 
 
+class JobStatus(_Part):
+    """What status.json says of a run: written as it goes, also when it fails. Nothing depends on it but what is shown.
+
+    `elapsed` and `seconds_left` are in seconds, the latter as judged at `updated`.
+    """
+
+    state: str
+    kind: str | None = None
+    reason: str | None = None
+    epoch: int = 0
+    epochs: int | None = None
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    seconds_left: float | None = None
+    elapsed: float | None = None
+    pid: int | None = None
+    host: str | None = None
+    updated: AwareDatetime | None = None
+
+
 def write_run(
     folder: Path,
     record: RunRecord,
@@ -198,9 +217,8 @@ def metrics_columns(*, held_out: bool) -> list[str]:
 
 
 def write_record(path: Path, record: RunRecord) -> None:
-    """Write a record as JSON, with the SHA-256 of its own content as the last key."""
-    content = record.model_dump(mode="json")
-    write_json(path, {**content, "sha256": _content_sha256(content)})
+    """Write a record as JSON, with a checksum of its own content."""
+    write_sealed_json(path, record.model_dump(mode="json"))
 
 
 def read_record(path: Path) -> RunRecord:
@@ -224,10 +242,7 @@ def read_record(path: Path) -> RunRecord:
 
 def parse_record(content: Mapping[str, Any], name: str = RECORD) -> RunRecord:
     """Return the record that a JSON object holds; DamagedError as `read_record`."""
-    own = content.get("sha256")
-    if (own is not None) != ("files" in content):  # both came with the same version
-        raise DamagedError(f"{name} was altered since it was written")
-    if own is not None and own != _content_sha256({k: v for k, v in content.items() if k != "sha256"}):
+    if (CHECKSUM in content) != ("files" in content) or seal_is_broken(content):  # both came with one version
         raise DamagedError(f"{name} was altered since it was written")
     try:
         return RunRecord.model_validate(content)
@@ -237,8 +252,3 @@ def parse_record(content: Mapping[str, Any], name: str = RECORD) -> RunRecord:
         if fault["type"] == "missing":
             raise DamagedError(f"{name} lacks {where}") from None
         raise DamagedError(f"{name} says {where}: {str(fault['input'])[:40]}") from None
-
-
-def _content_sha256(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()

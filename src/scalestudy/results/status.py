@@ -1,15 +1,15 @@
-"""Who is done, running, failed and left: read from the runs' small status files, fast for thousands of runs."""
+"""Who is done, running, failed and left, as `scalestudy status` and the progress of Snakemake show it."""
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from scalestudy.files import read_json
-from scalestudy.results.read import process_is_gone
+from scalestudy.results.checked import run_states
+from scalestudy.results.read import RunResult, read_run, read_status
 from scalestudy.study import paths
 
 # queued: the scheduler has its job. interrupted: it was told to stop, has saved, and goes on from there when started.
@@ -19,11 +19,15 @@ ORDER: tuple[State, ...] = ("complete", "diverged", "running", "queued", "interr
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of one run; `facts` is its status.json (epoch, epochs, accuracies, seconds_left, reason, host)."""
+    """The state of one run; `facts` is its status.json (epoch, epochs, accuracies, seconds_left, reason, host).
+
+    A `damaged` run had finished: the next start trains it again.
+    """
 
     run: str
     state: State
     facts: dict[str, Any]
+    damaged: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -31,30 +35,30 @@ class RunStatus:
         left, updated = self.facts.get("seconds_left"), self.facts.get("updated")
         if self.state != "running" or left is None or updated is None:
             return None
-        since = (datetime.now(UTC) - datetime.fromisoformat(updated)).total_seconds()
-        return max(0.0, float(left) - since)
+        since = (datetime.now(UTC) - updated).total_seconds()
+        return max(0.0, float(left) - max(float(since), 0.0))
 
 
 def run_status(folder: Path) -> RunStatus:
-    """Return the state of the run in `folder`."""
-    try:
-        facts = read_json(folder / "status.json")
-        state = facts["state"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return RunStatus(folder.name, "waiting", {})
-    if state in ("complete", "diverged"):
-        # Snakemake deletes the outputs of a job that it starts again.
-        return RunStatus(folder.name, state if (folder / "run.json").exists() else "waiting", facts)
-    if state == "running" and process_is_gone(facts):
-        return RunStatus(
-            folder.name, "failed", {**facts, "reason": "its process ended without a word (killed?)"}
-        )
-    return RunStatus(folder.name, state, facts)
+    """Return the state of the run in `folder`, whatever it was made from."""
+    return _status(read_run(folder), folder)
 
 
-def study_status(study: str, runs: Iterable[str]) -> list[RunStatus]:
-    """Return the state of each run of a study."""
-    return [run_status(paths.run_folder(study, run)) for run in runs]
+def study_status(study: str, planned: Sequence[Mapping[str, Any]]) -> list[RunStatus]:
+    """Return the state of each planned run of a study's record."""
+    folders = [paths.run_folder(study, each["run"]) for each in planned]
+    return [
+        _status(result, folder) for result, folder in zip(run_states(study, planned), folders, strict=True)
+    ]
+
+
+def _status(result: RunResult, folder: Path) -> RunStatus:
+    facts = result.status or read_status(folder)
+    if result.state == "failed" or (result.state == "missing" and result.record is not None):
+        facts = {**facts, "reason": result.reason}
+    return RunStatus(
+        folder.name, "waiting" if result.state == "missing" else result.state, facts, result.damaged
+    )
 
 
 def summary(statuses: list[RunStatus]) -> str:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,8 +27,15 @@ from scalestudy.errors import UserError, nearest
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.faults import FaultsError, describe, gathering
 from scalestudy.study.models import model_of
-from scalestudy.study.names import name_in_tables, safe_name
-from scalestudy.study.parse import parse_number
+from scalestudy.study.names import (
+    LONGEST_NAME,
+    fraction_label,
+    name_in_tables,
+    safe_name,
+    short_hash,
+    slug,
+)
+from scalestudy.study.parse import format_number, parse_number
 from scalestudy.study.settings import Integer, RunSettings, Switch, TrainEval
 from scalestudy.study.yaml_text import read_yaml
 
@@ -284,7 +292,7 @@ class Compute(_Strict):
     )
     tensorboard: Switch = Field(
         False,
-        description="Write event files beside the results (needs the package tensorboard): "
+        description="Write event files beside the results (needs scalestudy[tensorboard]): "
         "`tensorboard --logdir results/<study>/tensorboard` shows the curves while runs train.",
     )
 
@@ -306,8 +314,7 @@ class Study(_Strict):
     references: tuple[Reference, ...] = Field((), description="Reported numbers to compare with.")
     normalization: Literal["imagenet", "dataset"] = Field(
         "imagenet",
-        description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case, those "
-        "from timm the statistics that they were trained with.",
+        description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case.",
     )
     primary: Literal["auto", "accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy"] = Field(
         "auto",
@@ -344,14 +351,19 @@ def load_study(spec: str, overrides: Mapping[str, object] | None = None) -> Stud
     """Return the study named `spec` in `config/`, or in the YAML file at the path `spec`, with `overrides` applied.
 
     An override's key is a setting of a run, of `compute`, or of the study. A run's setting wins over the file
-    everywhere: in the recipe and in every experiment. Raises UserError (one line per fault) for anything unknown.
+    everywhere: in the recipe and in every experiment. Overrides that make other runs make another study, with a name
+    of its own (`cifar10_fraction-1of16_epochs-1`), unless they give it a `name`: neither overwrites the other.
+    Raises UserError (one line per fault) for anything unknown.
     """
     path = find_study(spec)
-    content = _content(path, overrides or {})
+    overrides = overrides or {}
     try:
-        return Study.model_validate(content)
+        study = Study.model_validate(_content(path, overrides))
     except ValidationError as error:
         raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
+    if overrides and "name" not in overrides and not _same_runs(study, path):
+        return study.model_copy(update={"name": _variant(study.name, overrides)})
+    return study
 
 
 def valid_parts(spec: str, overrides: Mapping[str, object] | None = None) -> list[Study]:
@@ -382,6 +394,17 @@ def _content(path: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
         content["name"] = path.stem
     _apply(content, overrides)
     return content
+
+
+def _same_runs(study: Study, path: Path) -> bool:
+    """Return whether a study's file without overrides asks for the very runs of `study`."""
+    try:
+        other = Study.model_validate(_content(path, {}))
+    except ValidationError:
+        return False
+    axes = [{name: each.axes(name) for name in each.experiments} for each in (study, other)]
+    same = ("dataset", "weights", "normalization", "skip_impossible")
+    return axes[0] == axes[1] and all(getattr(study, key) == getattr(other, key) for key in same)
 
 
 def find_study(spec: str) -> Path:
@@ -421,6 +444,50 @@ def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
             unknown.append(f"--config {key}={value}: unknown key{hint}; the keys are {', '.join(known)}")
     if unknown:
         raise UserError("\n".join(unknown))
+
+
+# Overrides that change no result: the study stays the same one.
+_NO_OTHER_STUDY = (
+    *Compute.model_fields,
+    "name",
+    "title",
+    "description",
+    "references",
+    "primary",
+    "save_weights",
+)
+
+
+def _variant(name: str, overrides: Mapping[str, object]) -> str:
+    """Return the name of the study `name` with these overrides: the same in whatever order and spelling they come."""
+    telling = {key: value for key, value in overrides.items() if key not in _NO_OTHER_STUDY}
+    if not telling:
+        return name
+    parts = [f"{key}-{_value_in_name(key, telling[key])}" for key in sorted(telling, key=_place)]
+    readable = "_".join([name, *parts])
+    return readable if len(readable) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}_{short_hash(parts)}"
+
+
+def _place(key: str) -> tuple[int, str]:
+    fields = list(RunSettings.model_fields)
+    return (fields.index(key) if key in fields else len(fields)), key
+
+
+def _value_in_name(key: str, value: object) -> str:
+    """Return an override's value for a name; one that is not valid as it is, for it is refused a moment later."""
+    if key in RunSettings.model_fields:
+        try:
+            values = parse_axes({key: value})[key]
+        except ValueError:
+            return slug(str(value))
+        return "-".join(map(_setting_in_name, values))
+    return slug(str(value)) if isinstance(value, (str, int, float)) else short_hash(value)
+
+
+def _setting_in_name(value: Any) -> str:
+    if isinstance(value, Fraction):
+        return fraction_label(value).removeprefix("f")
+    return slug(format_number(value) if isinstance(value, float) else str(value))
 
 
 def json_schema() -> str:

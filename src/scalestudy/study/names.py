@@ -18,7 +18,7 @@ from scalestudy.study.settings import RunSettings
 
 DEFAULT_NORMALIZATION = "imagenet"
 
-_LONGEST_NAME = 64
+LONGEST_NAME = 64
 """Characters: 192 bytes in most scripts, so that a file's name with endings and temporary parts stays within 255."""
 _NO_TEXT_IN_TABLES = ("none", "null", "nan", "na", "n.a", "true", "false", "inf", "infinity")
 
@@ -57,10 +57,10 @@ def safe_name(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name)
     fits = all(unicodedata.category(character)[0] in "LMN" or character in "-_." for character in name)
-    if not (fits and name[:1].isalnum() and not name.endswith(".") and len(name) <= _LONGEST_NAME):
+    if not (fits and name[:1].isalnum() and not name.endswith(".") and len(name) <= LONGEST_NAME):
         shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} characters)"
         raise ValueError(
-            f"{shown!r} cannot be a name: it takes letters, digits, '-', '_' and '.', at most {_LONGEST_NAME} "
+            f"{shown!r} cannot be a name: it takes letters, digits, '-', '_' and '.', at most {LONGEST_NAME} "
             "of them, the first a letter or digit, the last no dot"
         )
     return name

@@ -69,3 +69,8 @@ def torch_cache() -> Path:
     """Return the folder in which torch keeps downloaded weights, as `torch.hub` does: without importing torch."""
     home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def partial_folder(report_folder: Path) -> Path:
+    """Return where the report of a study with runs missing goes: never where the finished one belongs."""
+    return report_folder / "partial"

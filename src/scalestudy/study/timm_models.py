@@ -66,7 +66,9 @@ def require_timm() -> Any:
     try:
         import timm
     except ImportError:
-        raise UserError("models named timm:... need the package timm: pip install timm") from None
+        raise UserError(
+            "models named timm:... need the package timm: pip install 'scalestudy[timm]'"
+        ) from None
     return timm
 
 

@@ -1,5 +1,6 @@
 """Resume checkpoints: written atomically, never used for other settings, set aside when broken."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,22 @@ from scalestudy.files import atomic_path
 Fingerprint = dict[str, str]
 
 
-def save_checkpoint(path: Path, fingerprint: Fingerprint, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, text and containers of them) to `path`, complete or not at all."""
-    save_tensors(path, {"fingerprint": fingerprint, **state})
+def save_checkpoint(
+    path: Path, fingerprint: Fingerprint, state: dict[str, Any], warn: Callable[[str], None]
+) -> bool:
+    """Write `state` (tensors, numbers, text and containers of them) to `path`, complete or not at all.
+
+    A run can do without a checkpoint: where it cannot be written, warn, and return False.
+    """
+    try:
+        save_tensors(path, {"fingerprint": fingerprint, **state})
+    except OSError as error:
+        warn(
+            f"the checkpoint {path} cannot be written ({error.strerror or error}); the run goes on, and "
+            "starts over if it is stopped"
+        )
+        return False
+    return True
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
@@ -36,6 +50,7 @@ def load_checkpoint(
     if not path.exists():
         return None
     try:
+        _check_crc(path)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["fingerprint"]
     except Exception as error:  # a broken file makes the unpickler raise almost anything
@@ -48,6 +63,13 @@ def load_checkpoint(
         _set_aside(path, f"belongs to a run with another {differs}", warn)
         return None
     return state
+
+
+def _check_crc(path: Path) -> None:
+    """Raise BadZipFile where a byte of what is in the archive is another: torch itself reads over that."""
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"{damaged} in it was altered")
 
 
 def _set_aside(path: Path, reason: str, warn: Callable[[str], None]) -> None:

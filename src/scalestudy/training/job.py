@@ -24,8 +24,8 @@ from torch import nn
 from scalestudy import __version__
 from scalestudy.data.store import Store
 from scalestudy.data.subsets import indices_sha256
-from scalestudy.errors import UserError
-from scalestudy.files import read_json, sha256_file, write_json
+from scalestudy.errors import UserError, disk_fault
+from scalestudy.files import sha256_file, write_json
 from scalestudy.results.record import (
     RECORD,
     WEIGHTS,
@@ -40,6 +40,7 @@ from scalestudy.results.record import (
     Subset,
     write_run,
 )
+from scalestudy.results.weights import read_weights_record
 from scalestudy.study.budget import batches_per_epoch, images_in_steps, step_boundaries
 from scalestudy.study.names import short_hash
 from scalestudy.study.paths import RUN_FILES, checkpoint_file, events_folder
@@ -102,11 +103,14 @@ def run_job(job: Job) -> int:
     status = Status(job.output / "status.json", progress.epochs)
     try:
         with progress, StopSignals() as stop, run_lock(job.output, progress.say):
-            status.write(_train(job, progress, status, stop))
+            state = _train(job, progress, status, stop)
+            with suppress(OSError):  # it is only shown; run.json has the word
+                status.write(state)
         return 0
     except TerminatedError as error:
-        status.failed("terminated", f"{error}; the next start goes on from there")
-        progress.say(f"{error}; saved, the next start goes on from there")
+        what = "saved, the next start goes on from there" if error.saved else "its state could not be saved"
+        status.failed("terminated", f"{error}; {what}")
+        progress.say(f"{error}; {what}")
         return 128 + signal.SIGTERM
     except UserError as error:
         status.failed("input", str(error))
@@ -118,7 +122,7 @@ def run_job(job: Job) -> int:
             progress.say(f"error: {reason}")
             return 1
         if isinstance(error, OSError):  # a full disk, a folder without permission
-            reason = f"{error.filename or job.output} cannot be written or read: {error.strerror or error}"
+            reason = disk_fault(error, job.output)
             status.failed("error", reason)
             raise UserError(reason) from None
         status.failed("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
@@ -154,7 +158,8 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             progress.say(note)
         checkpoint = checkpoint_file(job.output)
         training = Training.fresh(model, job.settings, steps, device, precision, forms)
-        status.write("running")
+        with suppress(OSError):
+            status.write("running")
         stop.defer()
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
         with event_files(job.log_to, events_folder(job.output)) as events:
@@ -234,7 +239,8 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             logits.argmax(1).numpy() if len(logits) else np.empty(0, dtype=np.int64),
             logits.softmax(1).numpy(),
         )
-        keep_finished(job.output)
+        with suppress(OSError):  # it only saves a second training where Snakemake is killed now
+            keep_finished(job.output)
     return record.status
 
 
@@ -315,7 +321,7 @@ def _normalization(job: Job, store: Store) -> Normalization:
         return Normalization(name="imagenet", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     if job.normalization == "weights":
         record = job.weights and job.weights.with_name("weights.json")
-        said = read_json(record) if record and record.is_file() else {}
+        said = read_weights_record(record.parent) if record and record.is_file() else {}
         if "mean" not in said:
             raise UserError(
                 f"normalization weights: {record or 'a run without --weights'} states no mean and std"
@@ -327,9 +333,8 @@ def _normalization(job: Job, store: Store) -> Normalization:
 def _weights_record(file: Path, name: str) -> RecordedWeights:
     """Return name, SHA-256 and source of initial weights, from the record beside them where there is one."""
     require_weights(file)
-    record = file.with_name("weights.json")
-    if record.is_file():
-        return RecordedWeights.model_validate({"name": file.parent.name, **read_json(record)})
+    if file.with_name("weights.json").is_file():
+        return RecordedWeights.model_validate({"name": file.parent.name, **read_weights_record(file.parent)})
     return RecordedWeights(name=name, sha256=sha256_file(file), source=str(file))
 
 
@@ -366,7 +371,8 @@ class Status:
         for key in ("epoch", "train_accuracy", "test_accuracy"):
             self.facts[key] = row[key]
         self.facts["seconds_left"] = round(seconds_left, 1)
-        self.write("running")
+        with suppress(OSError):  # it is only shown
+            self.write("running")
 
 
 class StopSignals:

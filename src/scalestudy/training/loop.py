@@ -56,7 +56,9 @@ class DivergedError(Exception):
 
 
 class TerminatedError(Exception):
-    """A signal asked the run to stop; its state is saved."""
+    """A signal asked the run to stop; its state is saved, unless `saved` says otherwise."""
+
+    saved = True
 
 
 @dataclass
@@ -108,8 +110,8 @@ class Training:
         """The model whose weights are measured and are the run's result: the averaged one, where there is one."""
         return self.model if self.averaged is None else self.averaged
 
-    def save(self, path: Path, fingerprint: Fingerprint) -> None:
-        """Write the checkpoint, complete or not at all."""
+    def save(self, path: Path, fingerprint: Fingerprint, warn: Callable[[str], None]) -> bool:
+        """Write the checkpoint, complete or not at all; return whether that was possible."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -124,7 +126,7 @@ class Training:
             "best": self.best,
             "resumed_from": self.resumed_from,
         }
-        save_checkpoint(path, fingerprint, state)
+        return save_checkpoint(path, fingerprint, state, warn)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `save` wrote."""
@@ -240,7 +242,7 @@ def fit(
             progress.epoch_done(training.rows[-1], training.step)
             on_epoch(training.rows[-1], progress.seconds_left(training.step))
             if epoch < len(boundaries) and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                training.save(checkpoint, fingerprint)
+                training.save(checkpoint, fingerprint, progress.say)
                 saved = time.monotonic()
         if training.best is not None:
             progress.say(
@@ -249,8 +251,8 @@ def fit(
             training.measured.load_state_dict(training.best["weights"])
             measured, logits, labels = measure(training, splits, normalize, stop_asked, train=True)
             training.result[-1] |= measured
-    except TerminatedError:
-        training.save(checkpoint, fingerprint)
+    except TerminatedError as error:
+        error.saved = training.save(checkpoint, fingerprint, progress.say)
         raise
     return logits, labels
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from scalestudy.data.progress import say
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, sha256_file, write_json
+from scalestudy.files import sha256_file
+from scalestudy.results.weights import read_weights_record, write_weights_record
 from scalestudy.study.timm_models import PREFIX, require_timm, size_options, timm_model
 from scalestudy.training.checkpoint import save_tensors
 
@@ -23,7 +24,7 @@ def fetch_timm_weights(name: str, image_size: int | None, output: Path) -> None:
             f"timm has no weights '{tag}' of {architecture}; it has: {', '.join(model.tags) or 'none'}"
         )
     target, record = output / "weights.pth", output / "weights.json"
-    if target.is_file() and record.is_file() and read_json(record)["sha256"] == sha256_file(target):
+    if target.is_file() and record.is_file() and read_weights_record(output)["sha256"] == sha256_file(target):
         say(f"{target} is there already")
         return
     timm = require_timm()
@@ -40,13 +41,11 @@ def fetch_timm_weights(name: str, image_size: int | None, output: Path) -> None:
     save_tensors(target, dict(built.state_dict()))
     config = built.pretrained_cfg
     found = sha256_file(target)
-    write_json(
-        record,
-        {
-            "source": f"{PREFIX}{name}, timm {timm.__version__}",
-            "sha256": found,
-            "mean": list(config["mean"]),
-            "std": list(config["std"]),
-        },
+    write_weights_record(
+        output,
+        f"{PREFIX}{name}, timm {timm.__version__}",
+        found,
+        mean=list(config["mean"]),
+        std=list(config["std"]),
     )
     say(f"{target}: SHA-256 {found}, from timm {timm.__version__}")

@@ -13,7 +13,8 @@ from torch import Tensor
 from scalestudy.data.download import Checksum, Download
 from scalestudy.data.progress import say
 from scalestudy.errors import UserError
-from scalestudy.files import atomic_path, sha256_file, write_json
+from scalestudy.files import atomic_path, sha256_file
+from scalestudy.results.weights import write_weights_record
 from scalestudy.study.paths import torch_cache
 from scalestudy.training.backbone import check_backbone
 from scalestudy.training.state_dict import read_state_dict
@@ -43,7 +44,7 @@ def fetch_weights(url: str, output: Path) -> None:
         found = expected.of(target)
         if expected.fits(found):
             say(f"{target} is there already: SHA-256 {found}")
-            write_json(output / "weights.json", {"source": url, "sha256": found})
+            write_weights_record(output, url, found)
             return
         wrong = f"{target} is not the published file (expected {expected}, found {found}). "
         say(f"{wrong}It will be replaced")
@@ -55,7 +56,7 @@ def fetch_weights(url: str, output: Path) -> None:
         advice=f"{wrong}Put the file at {target} or {cached} and start again, or fetch the same file from "
         f"another host: `scalestudy fetch-weights --url <its folder>/{name} --output {output}`",
     ).ensure()
-    _place(cached, output, {"source": url, "sha256": found})
+    _place(cached, output, url, found)
 
 
 def verified_checkpoint(file: Path, sha256: str) -> Path:
@@ -97,7 +98,7 @@ def adopt_checkpoint(
             f"{target} is there already and is another file; choose another folder, or move it away"
         )
     source = f"{file} ({'; '.join(notes)})" if notes else str(file)
-    _place(path, output, {"source": source, "sha256": sha256.lower()})
+    _place(path, output, source, sha256.lower())
 
 
 def checkpoint_notes(
@@ -113,12 +114,12 @@ def checkpoint_notes(
         raise UserError(f"checkpoint {path}: {error}") from None
 
 
-def _place(file: Path, output: Path, record: dict[str, str]) -> None:
+def _place(file: Path, output: Path, source: str, sha256: str) -> None:
     """Copy `file` to `output`/weights.pth: a link would change when its owner writes to the file again."""
     with atomic_path(output / "weights.pth") as temporary:
         shutil.copyfile(file, temporary)
-    write_json(output / "weights.json", record)
-    say(f"{output / 'weights.pth'}: SHA-256 {record['sha256']}, from {file}")
+    write_weights_record(output, source, sha256)
+    say(f"{output / 'weights.pth'}: SHA-256 {sha256}, from {file}")
 
 
 def require_weights(file: Path) -> None:

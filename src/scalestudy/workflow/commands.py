@@ -1,14 +1,30 @@
 """The command line of each job: what the workflow runs, what a log shows, what a person pastes to repeat it."""
 
+import json
 import shlex
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scalestudy.study import paths
-from scalestudy.study.config import Study
+from scalestudy.study.config import CONFIG_FOLDER, Study
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_number
 from scalestudy.study.runs import Run, Source
 from scalestudy.study.settings import RunSettings
+
+
+def start_command(file: Path, overrides: Mapping[str, object]) -> str:
+    """Return the command that runs the study in `file`, and goes on with it after whatever stopped it."""
+    named = file.parent == CONFIG_FOLDER and file.suffix == ".yaml"
+    study = file.stem if named else file.as_posix()
+    given = [f"{key}={_as_yaml(overrides[key])}" for key in sorted(overrides)]
+    return _join(["snakemake", "--cores", "all", "--config", f"study={study}", *given])
+
+
+def _as_yaml(value: object) -> str:
+    """Return an override's value as it is typed."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def train_command(study: Study, run: Run) -> str:

@@ -184,9 +184,10 @@ class Speeds:
         """Return what `scalestudy plan` has measured on this machine before."""
         try:
             content = json.loads(speeds_file().read_text(encoding="utf-8"))
-            return cls({key: Speed(*values) for key, values in content.items()})
-        except (OSError, ValueError, TypeError):
+            known = {str(key): Speed(*map(float, values)) for key, values in content.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
             return cls({})
+        return cls({key: each for key, each in known.items() if each.train > 0 and each.evaluate > 0})
 
     def save(self) -> None:
         """Keep the speeds for later plans on this machine."""

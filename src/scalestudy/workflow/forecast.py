@@ -83,8 +83,9 @@ def read_forecast(study: str) -> Forecast | None:
     """Return the forecast that was made when the study began, or None where there is none."""
     try:
         content = read_json(_file(study))
-        return Forecast(content["seconds"], content["workers"], content.get("measured", False))
-    except (OSError, ValueError, KeyError):
+        seconds = {str(run): float(each) for run, each in content["seconds"].items()}
+        return Forecast(seconds, int(content["workers"]), bool(content.get("measured", False)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent or damaged: it is only shown
         return None
 
 

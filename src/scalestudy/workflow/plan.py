@@ -10,26 +10,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scalestudy.errors import UserError
 from scalestudy.study import paths
-from scalestudy.study.config import DEFAULT_STUDY, find_study, load_study
+from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow import commands
+from scalestudy.workflow.asked import asked_for, check_owner
 from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate, relative_costs
 from scalestudy.workflow.forecast import Forecast
+from scalestudy.workflow.lock import lock_study
+from scalestudy.workflow.starting import Start
+from scalestudy.workflow.stock import Stock, clear, say, take_stock
 from scalestudy.workflow.study_record import study_record
 
 
 class Plan:
     """All jobs of a study. Rules ask it for what belongs to a wildcard, and hold no logic of their own."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Load the study that Snakemake's `config` names; every other key of it wins over the file."""
-        overrides = {key: value for key, value in config.items() if key != "study"}
-        spec = str(config.get("study", DEFAULT_STUDY))
+    def __init__(self, config: Mapping[str, Any], configfiles: Sequence[Path | str] = ()) -> None:
+        """Load the study that Snakemake's `config` names; every other key of it wins over the file.
+
+        A file given with --configfile that holds a whole study is that study.
+        """
+        spec, overrides = asked_for(config, configfiles)
         self.study = load_study(spec, overrides)
         self.name = self.study.name
         self.file = str(find_study(spec))
+        self.overrides = overrides
         self.runs = {run.name: run for run in plan_runs(self.study)}
         self.sources = {run.weights.name: run.weights for run in self.runs.values() if run.weights}
         self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
@@ -46,6 +52,34 @@ class Plan:
         )
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
+        self._stock: Stock | None = None
+
+    def begin(self, started: Start) -> list[str]:
+        """Look at what is there, before Snakemake does; return the files that a dry run is to make again.
+
+        A start that runs jobs takes the study for itself, and takes what is damaged out of the way.
+        Raises UserError where another process works on the study, or the results are another study's.
+        """
+        if started == "other":
+            return []
+        check_owner(self.record)
+        if started == "run":
+            lock_study(self.name)
+        self._stock = take_stock(self.record, self.figures, self.datasets, self.sources)
+        if started == "run":
+            clear(self._stock, self.name)
+            return []
+        say(self._stock, "it will be made again")
+        to_train = [run for name, run in self.runs.items() if name not in self._stock.done]
+        wanted = {*self.results, *self.repairs, *self.files("run.json")}
+        wanted |= {str(paths.weights_record(run.weights.name)) for run in to_train if run.weights}
+        return [file for file in self._stock.made_again() if file in wanted]
+
+    @property
+    def repairs(self) -> list[str]:
+        """The records of dataset stores that this start found damaged: made again, though no run may wait for them."""
+        damaged = self._stock.damaged if self._stock else {}
+        return [store for name in self.datasets if Path(store := self.store(name)) in damaged]
 
     @cached_property
     def _sizes(self) -> dict[str, tuple[int, int] | None]:
@@ -55,7 +89,7 @@ class Plan:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The resolved study, as `study.json` has it."""
-        return study_record(self.study, list(self.runs.values()))
+        return study_record(self.study, list(self.runs.values()), Path(self.file), self.overrides)
 
     @cached_property
     def figures(self) -> dict[str, str]:
@@ -67,6 +101,20 @@ class Plan:
     def files(self, *names: str) -> list[str]:
         """Return the path of each of these files for every run."""
         return [str(paths.run_folder(self.name, run) / name) for run in self.runs for name in names]
+
+    @property
+    def results(self) -> list[str]:
+        """The files that follow from the runs, from the resolved study to the report."""
+        folder, report = paths.study_folder(self.name), paths.report_folder(self.name)
+        tables = [folder / name for name in ("study.json", "results.csv", "curves.csv", "findings.json")]
+        figures = [
+            folder / "figures" / f"{name}.{kind}" for name in self.figures for kind in ("svg", "png", "csv")
+        ]
+        return [str(path) for path in (*tables, *figures, report / "report.html", report / "report.md")]
+
+    def everything(self) -> list[str]:
+        """Return every file that a finished study has: what is missing anywhere is made, whatever stands further on."""
+        return [*self.results, *self.repairs, *self.files("run.json")]
 
     def stores(self) -> list[str]:
         """Return the record of each dataset that the study's own runs use."""
@@ -88,36 +136,27 @@ class Plan:
         every = [run.settings.model_dump(mode="json") for run in self.runs.values()]
         return [key for key in every[0] if len({str(settings[key]) for settings in every}) > 1]
 
-    def run_data(self, run: str) -> str:
+    def run_data(self, run: str) -> list[str]:
         """Return the dataset record that `run` waits for."""
-        return self.store(self.runs[run].dataset)
+        return self._needed(run, self.store(self.runs[run].dataset))
 
     def run_weights(self, run: str) -> list[str]:
         """Return the record of the initial weights that `run` waits for, if any."""
         weights = self.runs[run].weights
-        return [str(paths.weights_record(weights.name))] if weights else []
+        return self._needed(run, str(paths.weights_record(weights.name))) if weights else []
 
-    def check_for_snakemakes_report(self, words: Sequence[str]) -> None:
-        """Raise UserError where Snakemake is asked for its own report, which needs every run, and some are missing."""
-        if not any(word == "--report" or word.startswith("--report=") for word in words):
-            return
-        missing = [
-            run for run in self.runs if not Path(paths.run_folder(self.name, run), "metrics.csv").is_file()
-        ]
-        if missing:
-            raise UserError(
-                f"Snakemake's own report needs every run, and {len(missing):,} of {len(self.runs):,} are missing "
-                f"({missing[0]}{', ...' if len(missing) > 1 else ''}). Finish the study first: snakemake --cores all "
-                f"--config study={self.name}; or read the report of what is there: scalestudy report {self.arguments}"
-            )
+    def _needed(self, run: str, file: str) -> list[str]:
+        """Return a file that a run waits for; nothing for a run that is done without it: it is not made for that."""
+        done = self._stock is not None and run in self._stock.done
+        return [] if done and not Path(file).exists() else [file]
 
     def train(self, run: str) -> str:
         """Return the arguments of `scalestudy train` for `run`."""
         return commands.train_command(self.study, self.runs[run])
 
-    def upstream_data(self, weights: str) -> str:
+    def upstream_data(self, weights: str) -> list[str]:
         """Return the dataset record that an upstream stage waits for."""
-        return self.store(self.upstreams[weights].dataset)
+        return self._needed(weights, self.store(self.upstreams[weights].dataset))
 
     def pretrain(self, weights: str) -> str:
         """Return the arguments of `scalestudy pretrain` for an upstream stage."""

@@ -1,6 +1,8 @@
 """The resolved study as one JSON document: what the steps after training read instead of the YAML file."""
 
+from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from scalestudy.study import paths
@@ -9,16 +11,29 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_fraction
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings
-from scalestudy.workflow.commands import fetch_command, prepare_command, pretrain_command, train_command
+from scalestudy.workflow.commands import (
+    fetch_command,
+    prepare_command,
+    pretrain_command,
+    start_command,
+    train_command,
+)
 
 _NOT_RECIPE = ("model", "init", "fraction", "seed", "subset_seed")
 
 
-def study_record(study: Study, runs: list[Run]) -> dict[str, Any]:
-    """Return the study with its experiments' axes resolved and every run with its settings and its command."""
+def study_record(
+    study: Study, runs: list[Run], file: Path, overrides: Mapping[str, object]
+) -> dict[str, Any]:
+    """Return the study with its experiments' axes resolved and every run with its settings and its command.
+
+    `file` and `overrides` are what it was loaded from.
+    """
     return {
         "schema": 1,
         "study": study.name,
+        "file": file.as_posix(),
+        "start": start_command(file, overrides),
         "title": study.title or study.name,
         "description": study.description,
         "dataset": _dataset(study, runs),
@@ -36,8 +51,7 @@ def study_record(study: Study, runs: list[Run]) -> dict[str, Any]:
         "primary": study.primary,
         "runs": [
             {
-                "run": run.name,
-                "settings": {**run.settings.model_dump(mode="json"), "dataset": run.dataset},
+                **made_from(run),
                 "experiments": list(run.experiments),
                 "log": str(paths.run_log(study.name, run.name)),
                 "command": f"scalestudy train {train_command(study, run)}",
@@ -45,6 +59,16 @@ def study_record(study: Study, runs: list[Run]) -> dict[str, Any]:
             for run in runs
         ],
         "preparation": _preparation(study, runs),
+    }
+
+
+def made_from(run: Run) -> dict[str, Any]:
+    """Return the part of a run's entry that says what it is made from."""
+    return {
+        "run": run.name,
+        "settings": {**run.settings.model_dump(mode="json"), "dataset": run.dataset},
+        "weights": run.weights.name if run.weights else None,
+        "normalization": run.normalization,
     }
 
 

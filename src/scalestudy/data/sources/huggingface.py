@@ -87,7 +87,9 @@ def read_row(
 
 def _require_library() -> None:
     if find_spec("datasets") is None:
-        raise UserError("the source huggingface needs the package `datasets`: pip install datasets")
+        raise UserError(
+            "the source huggingface needs the package `datasets`: pip install 'scalestudy[huggingface]'"
+        )
 
 
 def _load(settings: HuggingFace) -> "DatasetDict":

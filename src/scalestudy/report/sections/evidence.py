@@ -365,8 +365,11 @@ def _estimate(context: Context) -> list[Fact]:
     }
     if not file.is_file() or not taken:
         return []
-    forecast = json.loads(file.read_text(encoding="utf-8"))
-    expected = sum(seconds for run, seconds in forecast["seconds"].items() if run in taken)
+    try:
+        forecast = json.loads(file.read_text(encoding="utf-8"))
+        expected = sum(float(seconds) for run, seconds in forecast["seconds"].items() if run in taken)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged: nothing else depends on it
+        return []
     truth = f"{wording.duration(sum(taken.values()))} taken, all runs added up"
     kind = "estimated" if forecast.get("measured") else "guessed, with no speed of this machine measured,"
     return [Fact("Time", f"{wording.duration(expected)} {kind} before the start; {truth}")]
