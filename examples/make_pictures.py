@@ -17,8 +17,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 SIDE = 48
-COUNTS = {"train": 120, "test": 40}
-TILES = 5  # a picture has so many in each direction; every third one is for test pieces
+COUNTS = {"train": 200, "test": 80}
+TILES = 8  # a picture has so many in each direction; every third one is for test pieces
 
 
 def pictures() -> dict[str, NDArray[np.float64]]:
@@ -52,15 +52,15 @@ def piece(picture: NDArray[np.float64], split: str, chance: np.random.Generator)
     while True:
         row, column = tiles[int(chance.integers(len(tiles)))]
         tile = picture[row * height : (row + 1) * height, column * width : (column + 1) * width]
-        size = int(chance.integers(20, min(64, *tile.shape) + 1))
+        size = int(chance.integers(16, min(48, *tile.shape) + 1))
         top, left = (int(chance.integers(0, length - size + 1)) for length in tile.shape)
         cut = np.rot90(tile[top : top + size, left : left + size], int(chance.integers(4)))
         if cut.std() > 0.06:  # something is to be seen
             break
     if chance.random() < 0.5:
         cut = cut[:, ::-1]
-    grey = 0.5 + chance.uniform(0.4, 1.0) * (cut - 0.5) + chance.uniform(-0.15, 0.15)
-    noisy = np.clip(grey + chance.normal(0, 0.05, cut.shape), 0, 1)
+    grey = 0.5 + chance.uniform(0.6, 1.0) * (cut - 0.5) + chance.uniform(-0.1, 0.1)
+    noisy = np.clip(grey + chance.normal(0, 0.03, cut.shape), 0, 1)
     image = Image.fromarray(np.rint(255 * noisy).astype(np.uint8))
     return image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
 

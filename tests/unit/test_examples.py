@@ -43,7 +43,7 @@ def test_the_pictures_are_the_same_each_time_and_fit_their_study(
     digests = []
     for folder in ("a", "examples/pictures"):
         command = [sys.executable, str(ROOT / "examples/make_pictures.py"), folder]
-        assert "800 pictures" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "1,400 pictures" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
         files = sorted(Path(folder).rglob("*.png"))
         pixels = [np.asarray(Image.open(file)) for file in files]
         assert {each.shape for each in pixels} == {(48, 48)}
