@@ -28,6 +28,7 @@ put_commands_on_path()
 try:
     PLAN = Plan(config, workflow.overwrite_configfiles or ())
     force(workflow, PLAN.begin(how_started(sys.argv[1:], workflow)))
+    PLAN.check_for_snakemakes_report(sys.argv)
 except UserError as error:
     sys.exit(f"error: {error}")
 

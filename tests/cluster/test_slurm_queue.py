@@ -23,25 +23,24 @@ def assert_trained_once(study: Study, *seeds: int) -> None:
 def test_as_it_is_typed_for_snakemake_7_a_study_reaches_its_report_and_a_cancelled_job_is_noticed(
     slurm: Slurm, workplace: Workplace, snakemake_7: Path
 ) -> None:
-    study = workplace.study("tiny", 0, 1)
+    study, cancelled = workplace.study("tiny", 0, 1), workplace.study("cancelled", 1)
     submit = (
         "sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} --time={resources.runtime} "
         "--gres=gpu:{resources.gpu} --output=slurm-%j.out"
     )
     command = (snakemake_7, "--jobs", "4", "--cluster", submit, "report")
-    with workplace.start(study, *command) as process:
-        workplace.wait(study, "for a run to train", lambda: study.is_training(1))
-        pid = study.status(1)["pid"]
+    workplace.finish(study, *command)
+    assert "2 of 2 runs" in study.report.read_text(encoding="utf-8")
+    with workplace.start(cancelled, *command) as process:
+        workplace.wait(cancelled, "for a run to train", lambda: cancelled.is_training(1))
+        pid = cancelled.status(1)["pid"]
         os.kill(pid, signal.SIGSTOP)
         job = slurm_job(pid)
         slurm.ask("scancel", job)
         os.kill(pid, signal.SIGCONT)
-        assert process.wait(120) == 1
-    assert f"job {job} failed: CANCELLED" in workplace.log(study)
-    assert f"failed    {run_name(study, 1)}  job {job}: CANCELLED" in workplace.status(study)
-    workplace.finish(study, *command)
-    assert study.record(1)["resumed_from"]
-    assert "2 of 2 runs" in study.report.read_text(encoding="utf-8")
+        assert process.wait(240) == 1
+    assert f"job {job} failed: CANCELLED" in workplace.log(cancelled)
+    assert f"failed    {run_name(cancelled, 1)}  job {job}: CANCELLED" in workplace.status(cancelled)
 
 
 def run_name(study: Study, seed: int) -> str:

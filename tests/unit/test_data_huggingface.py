@@ -141,5 +141,5 @@ def test_without_the_library_the_extra_to_install_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: the source huggingface needs the package `datasets`: pip install 'scalestudy[huggingface]'\n"
+        "error: the source huggingface needs the package `datasets`: pip install datasets\n"
     )

@@ -91,7 +91,7 @@ def test_help_gives_what_each_setting_takes(command: str, monkeypatch: pytest.Mo
         line = next(each for each in said.splitlines() if f"--{key.replace('_', '-')} " in each)
         takes = keys.allowed(field)
         assert takes == "text" or all(value in line for value in takes.partition(" (")[0].split(", ")), line
-    assert "scalestudy[timm]" in said
+    assert "needs the package timm" in said
 
 
 def test_help_of_prepare_tells_the_sources_keys_apart(monkeypatch: pytest.MonkeyPatch) -> None:

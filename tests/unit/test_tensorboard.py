@@ -85,4 +85,4 @@ def test_a_study_without_the_library_is_told_what_to_install(monkeypatch: pytest
     assert done.code == 2
     [line] = done.errors
     assert "compute.tensorboard: " in line
-    assert "pip install 'scalestudy[tensorboard]'" in line
+    assert "pip install tensorboard" in line

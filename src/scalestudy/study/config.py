@@ -292,7 +292,7 @@ class Compute(_Strict):
     )
     tensorboard: Switch = Field(
         False,
-        description="Write event files beside the results (needs scalestudy[tensorboard]): "
+        description="Write event files beside the results (needs the package tensorboard): "
         "`tensorboard --logdir results/<study>/tensorboard` shows the curves while runs train.",
     )
 
@@ -314,7 +314,8 @@ class Study(_Strict):
     references: tuple[Reference, ...] = Field((), description="Reported numbers to compare with.")
     normalization: Literal["imagenet", "dataset"] = Field(
         "imagenet",
-        description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case.",
+        description="Input statistics of all runs. Weights from torchvision keep ImageNet's in either case, those "
+        "from timm the statistics that they were trained with.",
     )
     primary: Literal["auto", "accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy"] = Field(
         "auto",

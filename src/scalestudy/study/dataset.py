@@ -332,7 +332,7 @@ class Torchvision(SourceSettings):
 
 
 class HuggingFace(SourceSettings):
-    """An image classification dataset of the Hugging Face Hub, by its name; needs scalestudy[huggingface]."""
+    """An image classification dataset of the Hugging Face Hub, by its name; needs the package datasets."""
 
     module = "huggingface"
     decodes_files = True

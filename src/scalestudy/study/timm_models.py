@@ -66,9 +66,7 @@ def require_timm() -> Any:
     try:
         import timm
     except ImportError:
-        raise UserError(
-            "models named timm:... need the package timm: pip install 'scalestudy[timm]'"
-        ) from None
+        raise UserError("models named timm:... need the package timm: pip install timm") from None
     return timm
 
 

@@ -139,6 +139,8 @@ def _check_weights(checked: Checked, study: Study, runs: Sequence[Run]) -> None:
     for source in {run.weights.name: run.weights for run in runs if run.weights}.values():
         if source.kind == "download" and not _is_there(source):
             checked.notes.append(f"{source.name}.pth is not there yet: it will be fetched from {source.url}")
+        if source.kind == "timm" and not paths.weights_record(source.name).is_file():
+            checked.notes.append(f"the weights {source.url} are not there yet: timm will fetch them")
 
 
 def _check_checkpoint(

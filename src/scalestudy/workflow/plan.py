@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from scalestudy.errors import UserError
 from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
@@ -149,6 +150,20 @@ class Plan:
         """Return a file that a run waits for; nothing for a run that is done without it: it is not made for that."""
         done = self._stock is not None and run in self._stock.done
         return [] if done and not Path(file).exists() else [file]
+
+    def check_for_snakemakes_report(self, words: Sequence[str]) -> None:
+        """Raise UserError where Snakemake is asked for its own report, which needs every run, and some are missing."""
+        if not any(word == "--report" or word.startswith("--report=") for word in words):
+            return
+        missing = [
+            run for run in self.runs if not Path(paths.run_folder(self.name, run), "metrics.csv").is_file()
+        ]
+        if missing:
+            raise UserError(
+                f"Snakemake's own report needs every run, and {len(missing):,} of {len(self.runs):,} are missing "
+                f"({missing[0]}{', ...' if len(missing) > 1 else ''}). Finish the study first: snakemake --cores all "
+                f"--config study={self.name}; or read the report of what is there: scalestudy report {self.arguments}"
+            )
 
     def train(self, run: str) -> str:
         """Return the arguments of `scalestudy train` for `run`."""

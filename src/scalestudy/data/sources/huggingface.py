@@ -87,9 +87,7 @@ def read_row(
 
 def _require_library() -> None:
     if find_spec("datasets") is None:
-        raise UserError(
-            "the source huggingface needs the package `datasets`: pip install 'scalestudy[huggingface]'"
-        )
+        raise UserError("the source huggingface needs the package `datasets`: pip install datasets")
 
 
 def _load(settings: HuggingFace) -> "DatasetDict":
