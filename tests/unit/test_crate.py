@@ -73,7 +73,7 @@ def test_every_file_is_described_with_its_checksum_and_is_there(exported: Path) 
         assert each["sha256"] == hashlib.sha256(content).hexdigest()
         assert each["contentSize"] == str(len(content))
     assert "results/shared/results.csv" in described
-    assert "report/shared/report.html" in described
+    assert "report/shared/partial/report.html" in described
     assert "config/shared.yaml" in described
 
 
@@ -84,7 +84,7 @@ def test_it_is_a_crate_that_the_library_reads_with_what_the_specification_asks_f
     assert crate.description == "Made up for a test."
     assert crate.license == "CC-BY-4.0"
     assert crate.datePublished
-    assert crate.mainEntity.id == "report/shared/report.html"
+    assert crate.mainEntity.id == "report/shared/partial/report.html"
     graph = entities(exported)
     assert graph[METADATA]["about"] == {"@id": "./"}
     references = [
@@ -136,12 +136,12 @@ def test_the_checksums_are_those_of_sha256sum(exported: Path) -> None:
 def test_each_changed_missing_and_added_file_is_named(crate: Path) -> None:
     changed = next(crate.glob("results/shared/runs/*/metrics.csv"))
     changed.write_text(changed.read_text().replace("1", "2", 1))
-    (crate / "report/shared/report.md").unlink()
+    (crate / "report/shared/partial/report.md").unlink()
     (crate / "results/shared/more.csv").write_text("run\n")
     assert sorted(verify_crate(crate).faults) == [
         "added: results/shared/more.csv",
         f"changed: {changed.relative_to(crate).as_posix()}",
-        "missing: report/shared/report.md",
+        "missing: report/shared/partial/report.md",
     ]
 
 
@@ -163,7 +163,7 @@ def test_changed_metadata_are_named(crate: Path) -> None:
     [
         ("results/shared/results.csv", "complete,", "complete,x"),
         ("results/shared/findings.json", "A synthetic study", "A better study"),
-        ("report/shared/report.md", "A synthetic study", "A better study"),
+        ("report/shared/partial/report.md", "A synthetic study", "A better study"),
     ],
 )
 def test_a_forgery_with_all_checksums_made_anew_differs_from_what_the_runs_give(
@@ -193,10 +193,11 @@ def test_a_report_that_is_not_what_the_results_give_is_not_exported(
 ) -> None:
     shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns("export"))
     monkeypatch.chdir(tmp_path / "copy")
-    with Path("report/shared/report.md").open("a") as file:
+    with Path("report/shared/partial/report.md").open("a") as file:
         file.write("And more.\n")
     with pytest.raises(
-        UserError, match=r"not what the results give \(report/shared/report.md\); make it again: snake"
+        UserError,
+        match=r"not what the results give \(report/shared/partial/report.md\); make it again: snake",
     ):
         export_study("shared", Path("config/shared.yaml"), Path("export/shared"))
     assert list(Path("export").iterdir()) == []

@@ -117,11 +117,23 @@ def _record(study: str) -> dict[str, Any]:
     """Return study.json of a study that has a report; UserError where there is none."""
     for path in (
         *(paths.study_folder(study) / name for name in TABLES),
-        paths.report_folder(study) / "report.html",
+        _page(study, Path()),
     ):
         if not path.is_file():
             raise UserError(f"{path} is not there; `snakemake report --config study={study}` makes it")
     return dict(read_json(paths.study_folder(study) / "study.json"))
+
+
+def _page(study: str, root: Path) -> Path:
+    """Return the study's page below `root`: the finished one, or that of a study with runs missing."""
+    finished = paths.report_folder(study)
+    partial = paths.partial_folder(finished)
+    there = (
+        partial
+        if (root / partial / "report.html").is_file() and not (root / finished / "report.html").is_file()
+        else finished
+    )
+    return there / "report.html"
 
 
 def _files(study: str, record: Mapping[str, Any]) -> Iterator[tuple[Path, Path]]:
@@ -192,7 +204,7 @@ def _describe(folder: Path, study: str, licence: str) -> None:
             "encodingFormat": MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
         }
         files[relative.as_posix()] = crate.add_file(path, dest_path=relative, properties=facts)
-    report = files[(paths.report_folder(study) / "report.html").as_posix()]
+    report = files[_page(study, folder).as_posix()]
     report["name"] = f"{record['title']}: the report"
     crate.root_dataset["mainEntity"] = report
     for name in _weights(study, record, folder):
@@ -492,7 +504,7 @@ def _remade(folder: Path, study: str) -> list[str]:
             shutil.copyfile(folder / results / name, copy / results / name)
         (copy / results / "findings.json").unlink()
         if not (copy / results / "figures").is_dir():  # a report made by `scalestudy report`
-            shutil.copytree(folder / report / "figures", copy / results / "figures")
+            shutil.copytree(folder / _page(study, folder).parent / "figures", copy / results / "figures")
         write_findings(copy / results)
         render_report(copy / results, copy / report)
         for path in (copy / results / "findings.json", *_every_file(copy / report)):
