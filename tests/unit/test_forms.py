@@ -54,7 +54,7 @@ def test_a_form_that_is_clearly_slower_is_given_up_from_the_largest_maps_down(pr
 
 
 def test_a_form_that_is_clearly_faster_is_used_on_larger_maps_than_usual(processor: Processor) -> None:
-    processor.ratios = {"learning_narrow 16": 1.5, "learning_narrow 64": 1.3, "columns 16": 3.0}
+    processor.ratios = {"learning_narrow 16": 1.6, "learning_narrow 64": 1.3, "columns 16": 3.0}
     chosen = choose_forms(CPU, "float32")
     assert asdict(chosen) == {**asdict(USUAL_FORMS), "learning_narrow": 16, "columns": 16}
 
