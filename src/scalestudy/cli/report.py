@@ -37,10 +37,11 @@ def figure(
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well, for a paper.")] = False,
 ) -> None:
     """Draw a figure of a study, or all, into results/<study>/figures: SVG, PNG, and its numbers as CSV."""
-    from scalestudy.report.figures import figure_names
-    from scalestudy.report.figures.drawing import draw, save
-    from scalestudy.report.inputs import Inputs
+    from scalestudy.report.figures.drawing import save
     from scalestudy.results.made import note_figures
+    from scalestudy.topics import figure_names
+    from scalestudy.topics.drawing import draw
+    from scalestudy.topics.inputs import Inputs
 
     folder = results_of(study)
     inputs = Inputs(folder)

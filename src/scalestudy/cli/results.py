@@ -37,7 +37,7 @@ def collect(
 
 def analyse(study: Name) -> None:
     """Make findings.json, every number and sentence of the report, from the collected tables."""
-    from scalestudy.analysis.findings import write_findings
+    from scalestudy.topics.findings import write_findings
 
     _record(study)
     print(write_findings(paths.study_folder(study)))

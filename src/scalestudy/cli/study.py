@@ -273,10 +273,10 @@ def report(
     ] = False,
 ) -> None:
     """Render the report from the runs that are there, and name those that are not. Trains nothing."""
-    from scalestudy.analysis.findings import write_findings
     from scalestudy.report.render import render_report
     from scalestudy.results.collect import collect
     from scalestudy.study import paths
+    from scalestudy.topics.findings import write_findings
 
     asked = load(study, config)
     record = asked.record

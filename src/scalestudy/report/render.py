@@ -7,7 +7,6 @@ import shutil
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,19 +14,17 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from scalestudy import __version__
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
 from scalestudy.report import markup, wording
-from scalestudy.report.figures import figure_names
-from scalestudy.report.inputs import Inputs
-from scalestudy.report.layout import arranged, numbered
 from scalestudy.report.palette import VARIABLES
-from scalestudy.report.sections import SECTIONS
-from scalestudy.report.sections.context import Context, data_link
-from scalestudy.report.view import Fact, Link, Report, State, Statement
+from scalestudy.report.view import Report
 from scalestudy.results.made import Made, source_of_pages
 from scalestudy.study import paths
+from scalestudy.topics import figure_names
+from scalestudy.topics.differences import write_differences
+from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.report import build
 
 _NEEDED = ("findings.json", "study.json", "results.csv", "curves.csv")
 _KINDS = ("svg", "narrow.svg", "png", "csv")
@@ -46,8 +43,8 @@ def render_report(study_dir: Path, report_dir: Path) -> Path:
         if not (study_dir / name).is_file():
             raise UserError(f"{study_dir / name} is not there; `snakemake report` makes it")
     inputs = Inputs(study_dir)
-    state = inputs.findings["state"]
-    whole = state["complete"] + state["diverged"] == state["planned"]
+    setup = inputs.findings.setup
+    whole = setup.counts["complete"] + setup.counts["diverged"] == setup.planned
     target = report_dir if whole else paths.partial_folder(report_dir)
     source = source_of_pages(study_dir)
     target.mkdir(parents=True, exist_ok=True)
@@ -55,8 +52,9 @@ def render_report(study_dir: Path, report_dir: Path) -> Path:
         made = Path(staging)
         _collect_figures(inputs, made / "figures", source)
         report = build(inputs, made / "figures")
-        for name in ("results.csv", "curves.csv"):
+        for name in ("results.csv", "curves.csv", "findings.json"):
             _copy(study_dir / name, made / name)
+        write_differences(inputs.findings, made / "differences.csv")
         texts = {"report.md": markdown(report), "report.html": html(report)}
         for name, text in texts.items():
             write_text(made / name, text)
@@ -92,77 +90,16 @@ def _collect_figures(inputs: Inputs, folder: Path, source: str) -> None:
                 if notes.follows(path, source):  # not every figure has one for phones
                     _copy(path, folder / path.name)
         else:
-            from scalestudy.report.figures import drawing  # matplotlib takes a second to import
+            # matplotlib takes a second to import
+            from scalestudy.report.figures.drawing import save
+            from scalestudy.topics.drawing import draw
 
-            drawing.save(drawing.draw(name, inputs), name, folder)
+            save(draw(name, inputs), name, folder)
 
 
 def _copy(source: Path, target: Path) -> None:
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
-
-
-def build(inputs: Inputs, drawn: Path) -> Report:
-    """Return the view model of a study whose figures lie in `drawn`."""
-    context = Context(inputs, drawn, figure_names(inputs.study))
-    sections = tuple(section(context) for section in SECTIONS)
-    state = inputs.findings["state"]
-    counts = [(name, state[name]) for name in ("complete", "diverged", "failed", "missing") if state[name]]
-    problems = tuple(
-        Statement(
-            f"{each['label']}: {each['state']}" + (f" ({each['reason']})" if each["reason"] else ""),
-            runs=(each["run"],),
-        )
-        for each in state["problems"]
-    )
-    results = inputs.study_dir / "results.csv"
-    report = Report(
-        study=str(inputs.study["study"]),
-        title=str(inputs.findings["title"] or inputs.study["study"]),
-        description=str(inputs.findings["description"] or ""),
-        state=State(state["text"], state["complete"] == state["planned"], tuple(counts)),
-        problems=problems,
-        glance=_glance(context),
-        sections=sections,
-        files=(
-            Link("results.csv", "results.csv", data_link(results, "text/csv")),
-            Link("curves.csv", "curves.csv"),
-            Link("report.md", "report.md"),
-        ),
-        version=__version__,
-        targets=context.targets,
-    )
-    return numbered(replace(report, sections=arranged(report.sections)))
-
-
-def _glance(context: Context) -> tuple[Fact, ...]:
-    """Return the few facts under the title."""
-    setup, axes = context.findings["setup"], context.findings["axes"]
-    dataset = setup["dataset"]
-    classes = f", {len(dataset['classes'])} classes" if dataset["classes"] else ""
-    facts = [
-        Fact("Data", f"{dataset['title'] or dataset['name']}{classes}"),
-        Fact("Models", wording.listing([context.model(name) for name in axes["model"]])),
-        Fact("Initial weights", wording.listing([context.init(name) for name in axes["init"]])),
-        Fact(
-            "Training images",
-            wording.listing(
-                [f"{each['train_images']:,}" for each in setup["subsets"] if each["train_images"]]
-            ),
-        ),
-        Fact("Seeds per setting", _seeds(context)),
-    ]
-    total = context.findings["cost"].get("total_train_seconds")
-    if total:
-        facts.append(Fact("Training time, all runs", wording.duration(total)))
-    return tuple(fact for fact in facts if fact.text)
-
-
-def _seeds(context: Context) -> str:
-    planned = sorted({cell["planned"] for cell in context.cells.values()})
-    if not planned:
-        return ""
-    return str(planned[0]) if len(planned) == 1 else f"{planned[0]} to {planned[-1]}"
 
 
 def templates() -> Path:

@@ -25,13 +25,13 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from scalestudy import __version__
-from scalestudy.analysis.findings import write_findings
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, sha256_file, write_text
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
 from scalestudy.study import paths
 from scalestudy.study.names import short_hash
+from scalestudy.topics.findings import write_findings
 
 METADATA = "ro-crate-metadata.json"
 CHECKSUMS = "checksums.sha256"

@@ -7,9 +7,9 @@ from pathlib import Path
 from scalestudy.errors import UserError
 from scalestudy.files import write_text
 from scalestudy.report import markup, wording
-from scalestudy.report.inputs import Inputs
-from scalestudy.report.render import build
 from scalestudy.report.view import Cell, Table
+from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.report import build
 
 
 def export_tables(study_dir: Path, folder: Path) -> list[Path]:

@@ -8,26 +8,32 @@ from scalestudy.topics import (
     data_size,
     errors,
     expectation,
+    limits,
     model_size,
     overfitting,
     recipes,
     reference,
+    runs,
+    setup,
     steps,
     weights,
 )
 from scalestudy.topics.base import FigureCard, Planned, Topic
 
 TOPICS: tuple[Topic, ...] = (
+    limits.TOPIC,
     expectation.TOPIC,
     data_size.TOPIC,
     model_size.TOPIC,
     steps.TOPIC,
     weights.TOPIC,
-    overfitting.TOPIC,
     recipes.TOPIC,
     reference.TOPIC,
+    overfitting.TOPIC,
     errors.TOPIC,
     cost.TOPIC,
+    setup.TOPIC,
+    runs.TOPIC,
 )
 
 

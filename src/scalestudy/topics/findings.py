@@ -16,10 +16,12 @@ from scalestudy.topics.cost.find import Cost
 from scalestudy.topics.data_size.find import DataSize
 from scalestudy.topics.errors.find import Errors
 from scalestudy.topics.expectation.find import Expectation
+from scalestudy.topics.limits.find import Limits
 from scalestudy.topics.model_size.find import ModelSize
 from scalestudy.topics.overfitting.find import Overfitting
 from scalestudy.topics.recipes.find import Recipes
 from scalestudy.topics.reference.find import Reference
+from scalestudy.topics.setup.find import Setup
 from scalestudy.topics.steps.find import Steps
 from scalestudy.topics.weights.find import Weights
 
@@ -35,6 +37,8 @@ class Findings(Record):
     title: str
     description: str
     grid: Grid
+    setup: Setup
+    limits: Limits
     expectation: Expectation
     data_size: DataSize
     model_size: ModelSize

@@ -95,9 +95,10 @@ class Plan:
     @cached_property
     def figures(self) -> dict[str, str]:
         """The figures that the study's report has: the title of each, by its name."""
-        from scalestudy.report.figures import FIGURES, figure_names
+        from scalestudy.topics import figure_cards, figure_names
 
-        return {name: FIGURES[name].title for name in figure_names(self.record)}
+        cards = figure_cards()
+        return {name: cards[name][1].title for name in figure_names(self.record)}
 
     def files(self, *names: str) -> list[str]:
         """Return the path of each of these files for every run."""

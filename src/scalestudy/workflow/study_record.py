@@ -89,6 +89,7 @@ def _dataset(study: Study, runs: list[Run]) -> dict[str, Any]:
         "path": str(paths.dataset_folder(run.dataset)),
         "title": dataset_title(study.dataset),
         "source": study.dataset.source,
+        "folder": getattr(study.dataset, "folder", None),
         "image_size": run.settings.image_size,
     }
 

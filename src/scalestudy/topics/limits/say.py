@@ -1,0 +1,109 @@
+"""The sentences on what the study does not know."""
+
+from scalestudy.findings.model import Evidence
+from scalestudy.report import wording
+from scalestudy.report.names import Names
+from scalestudy.topics.base import Said, Sentence
+from scalestudy.topics.findings import Findings
+from scalestudy.topics.limits.find import Baseline, Unsafe
+
+MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
+SUBSETS = "One draw of each subset: how much results depend on which images were drawn is not in the spread."
+MACHINES = "Runs come from several kinds of machine or precision; small differences may come from that alone."
+
+
+def say(findings: Findings) -> Said:
+    """Return the limits; the baseline leads where results do not beat it."""
+    found, names = findings.limits, Names(findings.grid.titles)
+    points = [
+        *([lost(found.lost)] if found.lost else []),
+        *([seeds(findings, found.seeds)] if found.seeds else []),
+        *copies(findings),
+        *unmatched(findings, names),
+        *test_set(findings),
+    ]
+    if found.subset_seeds == 1 and len(findings.grid.fractions) > 1:
+        points.append(Sentence(SUBSETS, tables=("subsets",)))
+    if found.mixed_machines:
+        points.append(Sentence(MACHINES, tables=("runs",)))
+    lead = [baseline(found.baseline)] if found.baseline and _doubtful(found.baseline) else []
+    return Said(lead=tuple(lead), points=tuple(points))
+
+
+def _doubtful(found: Baseline) -> bool:
+    return found.beaten < found.settings
+
+
+def baseline(found: Baseline) -> Sentence:
+    """How results stand against always answering the largest class."""
+    rate = wording.percent(found.majority)
+    if not found.beaten:
+        text = (
+            f"the best accuracy, {wording.percent(found.accuracy)}, does not beat always answering the largest class "
+            f"({rate})"
+        )
+    else:
+        count = f"{wording.number_word(found.beaten)} of {wording.number_word(found.settings)} settings"
+        text = f"{count} beat always answering the largest class ({rate}) beyond test sampling"
+    return Sentence(wording.sentence(text), Evidence(cells=(found.best,)), (), ("comparison",))
+
+
+def lost(counts: dict[str, int]) -> Sentence:
+    """How many runs have no result."""
+    words = {"diverged": "diverged", "failed": "failed", "missing": "without result yet"}
+    parts = [f"{wording.number_word(count)} {words[state]}" for state, count in counts.items()]
+    text = f"runs are missing: {wording.listing(parts)}; they are in no number"
+    return Sentence(wording.sentence(text), tables=("runs",))
+
+
+def seeds(findings: Findings, found: Unsafe) -> Sentence:
+    """How many runs each setting has."""
+    if found.most == 1:
+        text = "one run of a setting decides nothing about it; two or more seeds would"
+    elif found.fewest == found.most:
+        runs = wording.counted(found.most, "run")
+        text = f"{runs} for each setting: differences of a few run-to-run spreads stay undecided"
+    else:
+        single = wording.number_word(found.single) if found.single else "zero"
+        text = f"settings have {found.fewest} to {found.most} runs, {single} of them a single one"
+    cells = tuple(cell.id for cell in findings.grid.cells.values() if cell.runs)
+    return Sentence(wording.sentence(text), Evidence(cells=cells), (), ("comparison",))
+
+
+def copies(findings: Findings) -> list[Sentence]:
+    """How many test images are training images too, and which images are labelled twice."""
+    found = findings.limits.copies
+    if found is None:
+        return []
+    sentences = []
+    if found.across_splits:
+        text = (
+            f"{wording.counted(found.across_splits, 'test image')} are training images too, pixel for pixel"
+        )
+        sentences.append(Sentence(wording.sentence(text), tables=("subsets",)))
+    if found.conflicts:
+        named = wording.listing(list(found.named[:2]))
+        text = f"{wording.counted(found.conflicts, 'image')} have a copy with another label: {named}"
+        sentences.append(Sentence(wording.sentence(text), tables=("subsets",)))
+    return sentences
+
+
+def unmatched(findings: Findings, names: Names) -> list[Sentence]:
+    """That pretraining took steps which runs from scratch did not get."""
+    weights = [names.title(each) for each in findings.limits.unmatched]
+    if not weights:
+        return []
+    return [Sentence(MATCHED.format(weights=wording.listing(weights)), tables=("pretraining",))]
+
+
+def test_set(findings: Findings) -> list[Sentence]:
+    """How far the one test set carries."""
+    found = findings.limits
+    if found.sampling is None:
+        return []
+    text = (
+        f"one dataset and one test set of {wording.count(found.test_images)} images, whose sampling alone moves a "
+        "result by "
+        f"about {wording.points(found.sampling)} either way"
+    )
+    return [Sentence(wording.sentence(text), tables=("comparison",))]

@@ -1,0 +1,129 @@
+"""The whole report: the first screen from the topics' leads, then every topic's section in their order."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from scalestudy import __version__
+from scalestudy.report import layout, wording
+from scalestudy.report.view import Answer, Fact, Figure, Link, Opening, Report, Section, State, Statement
+from scalestudy.topics import TOPICS
+from scalestudy.topics.base import Sentence
+from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.page import Page, data_link
+from scalestudy.topics.setup.say import problem
+
+HERO = "accuracy_by_size"
+QUESTIONS = (
+    ("limits", "Better than guessing?"),
+    ("data_size", "More data?"),
+    ("model_size", "A larger model?"),
+    ("weights", "Initial weights?"),
+)
+MOST_ANSWERS = 4
+BASIS_SEEDS = "Means over {runs} each; a verdict needs a difference beyond the run-to-run spread. {budget}"
+BASIS_SINGLE = "One run each, which decides nothing about settings: two or more seeds would. {budget}"
+
+
+def build(inputs: Inputs, drawn: Path) -> Report:
+    """Return the view model of a study whose figures lie in `drawn`. UserError where its findings are not whole."""
+    page = Page(inputs, drawn)
+    findings = inputs.findings
+    setup = findings.setup
+    hero = next((block for block in page.figure(HERO) if isinstance(block, Figure)), None)
+    sections = [topic.part("show").show(page) for topic in TOPICS]
+    if hero is not None:
+        sections = [
+            each
+            and replace(each, blocks=tuple(b for b in each.blocks if b.kind != "figure" or b.id != hero.id))
+            for each in sections
+        ]
+    results = inputs.study_dir / "results.csv"
+    complete = setup.counts["complete"]
+    report = Report(
+        study=findings.study,
+        title=findings.title,
+        description=findings.description,
+        state=State(
+            f"{complete} of {wording.counted(setup.planned, 'run')}",
+            complete == setup.planned,
+            tuple((name, count) for name, count in setup.counts.items() if count),
+        ),
+        problems=tuple(
+            Statement(problem(findings, page.names, each), runs=(each.run,)) for each in setup.problems
+        ),
+        glance=_facts(page),
+        sections=layout.arranged(sections),
+        files=(
+            Link("results.csv", "results.csv", data_link(results, "text/csv")),
+            Link("curves.csv", "curves.csv"),
+            Link("differences.csv", "differences.csv"),
+            Link("findings.json", "findings.json"),
+            Link("report.md", "report.md"),
+        ),
+        version=__version__,
+        targets=page.targets,
+        opening=Opening(
+            facts=tuple(fact.text for fact in _facts(page)),
+            answers=_answers(page),
+            basis=_basis(page),
+            figure=hero,
+        ),
+    )
+    return layout.numbered(report)
+
+
+def _without(section: Section, figure: Figure) -> Section:
+    """Return a section without a figure that the first screen shows."""
+    kept = tuple(each for each in section.blocks if not (isinstance(each, Figure) and each.id == figure.id))
+    return replace(section, blocks=kept)
+
+
+def _facts(page: Page) -> tuple[Fact, ...]:
+    """Return the few facts under the title: data, models, seeds, time."""
+    found = page.findings.setup
+    classes = (
+        f", {wording.counted(len(found.data.classes), 'class', 'classes')}" if found.data.classes else ""
+    )
+    facts = [
+        Fact("Data", f"{found.data.title}{classes}"),
+        Fact("Models", wording.listing([page.names.model(name) for name in page.grid.models])),
+        Fact("Seeds", wording.counted(len(found.seeds), "seed")),
+    ]
+    if page.grid.majority is not None:
+        facts.append(Fact("Baseline", f"largest class {wording.percent(page.grid.majority)}"))
+    seconds = [
+        stat.value * stat.n for cell in page.grid.cells.values() if (stat := cell.stat("train_seconds"))
+    ]
+    if seconds:
+        facts.append(Fact("Training time", f"{wording.duration(sum(seconds))} of training"))
+    return tuple(facts)
+
+
+def _answers(page: Page) -> tuple[Answer, ...]:
+    """Return each question of the first screen that the study answers, with the lead of its topic."""
+    topics = {topic.name: topic for topic in TOPICS}
+    found = []
+    for name, question in QUESTIONS:
+        leads: tuple[Sentence, ...] = topics[name].part("say").say(page.findings).lead
+        found += [Answer(question, page.statement(lead)) for lead in leads[:1]]
+    return tuple(found[:MOST_ANSWERS])
+
+
+def _basis(page: Page) -> Statement | None:
+    """Return what the answers rest on: runs, verdicts, and what grows with the images."""
+    runs = sorted({len(cell.runs) for cell in page.grid.cells.values() if cell.runs})
+    if not runs:
+        return None
+    points = topics_budget(page)
+    if runs[-1] == 1:
+        return Statement(BASIS_SINGLE.format(budget=points).strip())
+    span = wording.counted(runs[-1], "run") if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
+    return Statement(BASIS_SEEDS.format(runs=span, budget=points).strip())
+
+
+def topics_budget(page: Page) -> str:
+    """Return the sentence on what grows with the training images; nothing where the study has one size."""
+    from scalestudy.topics.data_size.say import budget
+
+    said = budget(page.findings) if page.findings.data_size.missing is None else []
+    return said[0].text if said else ""

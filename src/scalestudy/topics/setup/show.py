@@ -1,0 +1,114 @@
+"""The section on what was studied."""
+
+from scalestudy.report import layout, view, wording
+from scalestudy.report.tables import Column
+from scalestudy.topics import tables
+from scalestudy.topics.page import Page
+from scalestudy.topics.setup.find import Budget, Experiment, ModelFacts
+from scalestudy.topics.tables import number
+
+TITLE = "What was studied"
+SUBSETS_NOTE = "Subsets are stratified by class and nested: a smaller one is contained in each larger one."
+MODELS_NOTE = "The head is a new linear layer with one output per class."
+MOST_NAMES = 24
+IDLE = {"steps": None, "label_smoothing": 0.0, "dropout": 0.0, "weight_decay": 0.0, "augmentation": "none"}
+
+
+def show(page: Page) -> view.Section:
+    """Return the section: facts and subsets; pictures, models and experiments fold."""
+    return layout.section(
+        "setup",
+        TITLE,
+        figures=[_facts(page)],
+        tables=_budgets(page),
+        details=[
+            *page.figure("samples"),
+            *_classes(page),
+            *_models(page),
+            *_experiments(page),
+            *(view.Note(wording.sentence(note)) for note in page.findings.setup.data.notes),
+        ],
+    )
+
+
+def _facts(page: Page) -> view.Facts:
+    found = page.findings.setup
+    data = found.data
+    images = f"{wording.count(data.train_images)} training, {wording.count(data.test_images)} test"
+    facts = [view.Fact("Data", f"{data.title}: {images}, {data.image_size} × {data.image_size} pixels")]
+    if data.classes:
+        shown = list(data.classes)
+        if len(shown) > MOST_NAMES:
+            shown = [*shown[:20], f"and {len(shown) - 20} more"]
+        facts.append(view.Fact(wording.counted(len(data.classes), "class", "classes"), ", ".join(shown)))
+    recipe = [
+        page.names.value(key, value)
+        for key, value in found.recipe.items()
+        if key not in IDLE or IDLE[key] != value
+    ]
+    facts.append(view.Fact("Base recipe", ", ".join(recipe)))
+    if found.statistics is not None:
+        facts.append(view.Fact("Input statistics", f"{found.statistics.name}, the same for all runs"))
+    return view.Facts(tuple(facts))
+
+
+def _budgets(page: Page) -> list[view.Block]:
+    def per_class(own: Budget) -> str | None:
+        if own.per_class is None:
+            return None
+        low, high = own.per_class
+        return wording.count(low) if low == high else f"{wording.count(low)} to {wording.count(high)}"
+
+    columns: list[Column[Budget]] = [
+        Column("Data", lambda own: wording.fraction(own.fraction)),
+        Column("Images", lambda own: number(own.train_images, own.runs, "train_images"), numeric=True),
+        Column("Per class", per_class, numeric=True),
+        Column("Batch size", lambda own: own.batch_size, numeric=True),
+        Column("Epochs", lambda own: own.epochs, numeric=True),
+        Column("Steps", lambda own: number(own.steps, own.runs, "optimizer_steps"), numeric=True),
+        Column("Images seen", lambda own: number(own.images_seen, own.runs, "images_seen"), numeric=True),
+    ]
+    return page.tabulated(
+        "subsets",
+        "Training subsets and their budgets",
+        columns,
+        page.findings.setup.budgets,
+        note=SUBSETS_NOTE,
+    )
+
+
+def _classes(page: Page) -> list[view.Block]:
+    data = page.findings.setup.data
+    if not data.train_counts or len(set(data.train_counts)) == 1:
+        return []
+    row = tuple[str, int, int]
+    columns: list[Column[row]] = [
+        Column("Class", lambda own: own[0]),
+        Column("Training images", lambda own: own[1], numeric=True),
+        Column("Test images", lambda own: own[2], numeric=True),
+    ]
+    counts = list(zip(data.classes, data.train_counts, data.test_counts, strict=False))
+    return page.tabulated("classes", "Images per class", columns, counts, sortable=True)
+
+
+def _models(page: Page) -> list[view.Block]:
+    columns: list[Column[ModelFacts]] = [
+        Column("Model", lambda own: page.names.model(own.model)),
+        Column("Name", lambda own: tables.plain(own.model, code=True)),
+        Column("Parameters", lambda own: own.parameters, numeric=True),
+        Column("Features before the head", lambda own: own.features, numeric=True),
+    ]
+    return page.tabulated("models", "Models", columns, page.findings.setup.models, note=MODELS_NOTE)
+
+
+def _experiments(page: Page) -> list[view.Block]:
+    def axes(own: Experiment) -> str:
+        several = {key: values for key, values in own.axes.items() if len(values) > 1}
+        return "; ".join(f"{page.names.setting(key)}: {', '.join(values)}" for key, values in several.items())
+
+    columns: list[Column[Experiment]] = [
+        Column("Experiment", lambda own: own.title),
+        Column("Varied", axes),
+        Column("Complete runs", lambda own: f"{own.complete} of {own.planned}", numeric=True),
+    ]
+    return page.tabulated("experiments", "Experiments", columns, page.findings.setup.experiments)
