@@ -6,13 +6,13 @@ from typing import Any
 
 from synthetic import write_synthetic_study
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.files import read_json
 from scalestudy.report import svg
-from scalestudy.report.figures import FIGURES, figure_names
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
 from scalestudy.results.made import note_figures
+from scalestudy.topics import figure_cards, figure_names
+from scalestudy.topics.findings import write_findings
 
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
 
@@ -46,7 +46,7 @@ def blank_figures(study_dir: Path, names: Iterable[str]) -> None:
     for file in files:
         if file.suffix == ".svg":
             described = svg.Description(
-                file.stem, FIGURES[file.stem].title, "A blank.", "Nothing is drawn here.", ()
+                file.stem, figure_cards()[file.stem][1].title, "A blank.", "Nothing is drawn here.", ()
             )
             file.write_text(svg.finish(BLANK, described, ()), encoding="utf-8")
         else:

@@ -14,13 +14,13 @@ import pytest
 from rocrate.rocrate import ROCrate
 from synthetic import collected
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.cli.sharing import verify
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
 from scalestudy.report.render import render_report
 from scalestudy.sharing import crate as crates
 from scalestudy.sharing.crate import CHECKSUMS, METADATA, export_study, verify_crate
+from scalestudy.topics.findings import write_findings
 
 FAILED = "resnet18_glyphs_f1_"
 

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,19 @@ from typing import Any
 from markupsafe import Markup
 
 from scalestudy import __version__
-from scalestudy.analysis.cells import SEEDS, Cell, Grid, make_grid
-from scalestudy.analysis.comparisons import Comparison, compare_cells, difference_json, holm
-from scalestudy.analysis.labels import Labels
-from scalestudy.analysis.load import StudyData, load_study
 from scalestudy.files import atomic_path, write_text
+from scalestudy.findings.cells import SEEDS, means_of
+from scalestudy.findings.compare import corrected, verdict_of
+from scalestudy.findings.model import Cell, Grid, Measure, Scalar, Test
+from scalestudy.findings.study import Study, load_study
 from scalestudy.report import wording
+from scalestudy.report.names import Names, share_of_data
 from scalestudy.report.render import environment, templates
+from scalestudy.stats.estimate import Estimate, Mean, contrast
+from scalestudy.topics.words import VERDICTS
 
-Settings = Mapping[str, Any]
+Settings = Mapping[str, Scalar]
+METHOD = "t test against the run-to-run spread of both studies"
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Versus:
                 ("lower beyond noise", ("lower",)),
                 ("not distinguishable", ("not distinguishable",)),
                 ("the same", ("the same",)),
-                ("not compared", ("not compared",)),
+                ("not decided, with one run each", ("one run each", "not compared")),
                 ("without a result in one of them", ("no result in A", "no result in B")),
             )
         }
@@ -82,7 +86,11 @@ class Versus:
         return f"{len(numbers):,} {several} in both: in B, {found}."
 
 
-MEASURES = {"test_accuracy": "test accuracy", "train_accuracy": "training accuracy", "gap": "gap"}
+MEASURES: dict[Measure, str] = {
+    "test_accuracy": "test accuracy",
+    "train_eval_accuracy": "training accuracy",
+    "gap": "gap",
+}
 
 
 def compare(folder_a: Path, folder_b: Path) -> Versus:
@@ -90,28 +98,27 @@ def compare(folder_a: Path, folder_b: Path) -> Versus:
 
     Cells are matched by their settings. A setting that has one value throughout A and another throughout B (the
     epochs of two versions, say) does not keep cells apart: it is named in `differs`. Test accuracies are tested as
-    within a study (paired t over common seeds, Welch's t, exact McNemar for single runs on the same test images),
-    with Holm's correction over all of them.
+    within a study, against the run-to-run spread of both, with Holm's correction over all of them.
     """
-    data = load_study(folder_a), load_study(folder_b)
-    grids = make_grid(data[0]), make_grid(data[1])
+    studies = load_study(folder_a), load_study(folder_b)
+    grids = studies[0].grid, studies[1].grid
     constant = _constant_differences(grids)
-    cells = [{_key(cell.settings, constant): cell for cell in grid.cells} for grid in grids]
-    labels = Labels({**data[1].study.get("weights", {}), **data[0].study.get("weights", {})})
+    cells = [{_key(cell.settings, constant): cell for cell in grid.cells.values()} for grid in grids]
+    names = Names({**grids[1].titles, **grids[0].titles})
     base = {key: value for key, value in grids[0].base.settings.items() if key not in constant}
     common = [key for key in cells[0] if key in cells[1]]
-    numbers = _numbers(data, [(cells[0][key], cells[1][key]) for key in common], labels, base)
+    numbers = _numbers(studies, [(cells[0][key], cells[1][key]) for key in common], names, base)
 
     def named(place: int, other: int) -> tuple[str, ...]:
         return tuple(
-            _label(cell, labels, base) for key, cell in cells[place].items() if key not in cells[other]
+            _label(cell, names, base) for key, cell in cells[place].items() if key not in cells[other]
         )
 
     return Versus(
         names=(str(folder_a), str(folder_b)),
-        titles=(str(data[0].study["title"]), str(data[1].study["title"])),
+        titles=(str(studies[0].record["title"]), str(studies[1].record["title"])),
         differs=tuple(
-            f"{labels.setting(key)}: {first} in A, {second} in B" for key, (first, second) in constant.items()
+            f"{names.setting(key)}: {first} in A, {second} in B" for key, (first, second) in constant.items()
         ),
         numbers=tuple(numbers),
         only_a=named(0, 1),
@@ -122,10 +129,11 @@ def compare(folder_a: Path, folder_b: Path) -> Versus:
 def _constant_differences(grids: tuple[Grid, Grid]) -> dict[str, tuple[Any, Any]]:
     """Return the settings with one value throughout A and another throughout B."""
     found = {}
-    for key in grids[0].cells[0].settings:
-        values = [{str(cell.settings.get(key)) for cell in grid.cells} for grid in grids]
+    first, second = (next(iter(grid.cells.values())).settings for grid in grids)
+    for key in first:
+        values = [{str(cell.settings.get(key)) for cell in grid.cells.values()} for grid in grids]
         if len(values[0]) == len(values[1]) == 1 and values[0] != values[1]:
-            found[key] = (grids[0].cells[0].settings[key], grids[1].cells[0].settings.get(key))
+            found[key] = (first[key], second.get(key))
     return found
 
 
@@ -137,52 +145,52 @@ def _key(settings: Settings, without: Mapping[str, Any]) -> tuple[tuple[str, str
     )
 
 
-def _label(cell: Cell, labels: Labels, base: Settings) -> str:
+def _label(cell: Cell, names: Names, base: Settings) -> str:
     """Return a cell's name, with the settings in which it differs from A's base recipe."""
-    share = "all data" if cell.fraction == "1" else cell.fraction
-    differs = {key: cell.settings.get(key) for key, value in base.items() if cell.settings.get(key) != value}
-    words = [labels.model(cell.model), labels.init(cell.init), share, labels.describe(differs)]
-    return ", ".join(filter(None, words))
+    differs = [
+        names.value(key, cell.settings.get(key))
+        for key, value in base.items()
+        if cell.settings.get(key) != value
+    ]
+    return ", ".join([names.model(cell.model), names.init(cell.init), share_of_data(cell.fraction), *differs])
 
 
 def _numbers(
-    data: tuple[StudyData, StudyData], pairs: list[tuple[Cell, Cell]], labels: Labels, base: Settings
+    studies: tuple[Study, Study], pairs: list[tuple[Cell, Cell]], names: Names, base: Settings
 ) -> list[Number]:
-    tests = [compare_cells(data[0], a, b, data[1]) for a, b in pairs]
-    tested = iter(holm([test.p for test in tests if test is not None and test.p is not None]))
+    means = [_means(study, name) for study, name in zip(studies, "AB", strict=True)]
+    tests = corrected([_estimate(means[0].get(a.id), means[1].get(b.id)) for a, b in pairs])
     numbers = []
     for (a, b), test in zip(pairs, tests, strict=True):
-        label = _label(a, labels, base)
-        runs = tuple(run.name for run in a.runs), tuple(run.name for run in b.runs)
+        label = _label(a, names, base)
         for measure in MEASURES:
-            values = (a.gap, b.gap) if measure == "gap" else (a.mean(measure), b.mean(measure))
-            number = Number(label, measure, *values, len(a.runs), len(b.runs), *runs)
-            if measure == "test_accuracy":
-                number = _judged(number, test, tested)
-            numbers.append(number)
+            found = a.stat(measure), b.stat(measure)
+            first, second = (None if each is None else each.value for each in found)
+            number = Number(label, measure, first, second, len(a.runs), len(b.runs), a.runs, b.runs)
+            numbers.append(_judged(number, test, a, b) if measure == "test_accuracy" else number)
     return numbers
 
 
-def _judged(number: Number, test: Comparison | None, adjusted: Iterator[float]) -> Number:
+def _means(study: Study, name: str) -> dict[str, Mean]:
+    """Return the cells' mean test accuracies with their spread; spreads of two studies are estimated apart."""
+    found = means_of(study.grid, study.values("test_accuracy"))
+    return {cell: replace(mean, pool=f"{name} {mean.pool}") for cell, mean in found.items()}
+
+
+def _estimate(a: Mean | None, b: Mean | None) -> Estimate | None:
+    return None if a is None or b is None else contrast(((-1.0, a), (1.0, b)))
+
+
+def _judged(number: Number, test: Test | None, a: Cell, b: Cell) -> Number:
     """Return the number with the verdict of its test."""
-    if test is None:
+    if number.difference is None:
         return replace(number, verdict="no result in A" if number.n_b else "no result in B")
-    p_holm = next(adjusted) if test.p is not None else None
-    found = difference_json("", "", "", test, p_holm, 1)
-    if (
-        test.method == "mcnemar" and max(number.n_a, number.n_b) > 1
-    ):  # an interval of one run is not one of the means
-        found |= {"low": None, "high": None, "method_text": f"{found['method_text']}, on one run of each"}
-    same = number.difference is not None and math.isclose(number.difference, 0, abs_tol=1e-12)
-    verdict = "the same" if same and (test.p is None or test.discordant == (0, 0)) else found["verdict"]
-    return replace(
-        number,
-        low=found["low"],
-        high=found["high"],
-        p_holm=p_holm,
-        verdict=verdict,
-        method=found["method_text"],
-    )
+    if math.isclose(number.difference, 0, abs_tol=1e-12):
+        return replace(number, verdict="the same")
+    verdict = VERDICTS[verdict_of(number.difference, test, a, b)]
+    if test is None:
+        return replace(number, verdict=verdict)
+    return replace(number, low=test.low, high=test.high, p_holm=test.p_holm, verdict=verdict, method=METHOD)
 
 
 def write_csv(versus: Versus, path: Path) -> None:

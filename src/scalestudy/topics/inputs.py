@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalestudy.files import read_json
+from scalestudy.files import read_object
 from scalestudy.report.inputs import MissingDataError
 from scalestudy.report.names import Names
 from scalestudy.report.palette import Looks
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["Inputs", "MissingDataError"]
+AGAIN = "the next start makes it again, and `scalestudy report` does"
 
 
 class Inputs:
@@ -40,8 +41,8 @@ class Inputs:
     @cached_property
     def study(self) -> dict[str, Any]:
         """The content of study.json."""
-        found: dict[str, Any] = read_json(self.study_dir / "study.json")
-        return found
+        needed = {"study": str, "runs": list, "dataset": dict}
+        return read_object(self.study_dir / "study.json", AGAIN, needed)
 
     @cached_property
     def store(self) -> Path:

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from scalestudy.report import style, wording
-from scalestudy.report.inputs import Json
 from scalestudy.report.palette import FAINT, INK, MUTED, PAPER, Look
 from scalestudy.report.style import BODY, SMALL
 from scalestudy.report.svg import Mark
@@ -465,33 +464,6 @@ def draw_intervals(
             axes.plot(
                 [x, x], [low, high], color=colour, linewidth=1.1, alpha=0.75, zorder=3, solid_capstyle="butt"
             )
-
-
-def seed_interval(stat: Json) -> tuple[float | None, float | None]:
-    """Return the interval over seeds of a Stat; (None, None) for one run: one seed has no error bar."""
-    return (stat["low"], stat["high"]) if stat["interval"] == "student_t" else (None, None)
-
-
-def stat_text(stat: Json) -> str:
-    """Return a Stat of a proportion for a reader: `62.3 % (n = 1)`."""
-    if stat["value"] is None:
-        return "no result"
-    kind = {"student_t": "95 % interval over seeds", "wilson": "95 % test-sampling interval"}.get(
-        stat["interval"] or "", ""
-    )
-    return f"{wording.bare_percent(stat['value'])} % (n = {stat['n']}" + (
-        f", {kind} {wording.bare_percent_range(stat['low'], stat['high'])})" if kind else ")"
-    )
-
-
-def bars_note(numbers: Iterable[int]) -> str:
-    """Return the caption's sentence on what a point and a bar are, from the numbers of runs behind the points."""
-    found = sorted(set(numbers))
-    if not found or found == [1]:
-        return "Each point is one run (n = 1), so there is no bar over seeds."
-    span = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
-    single = " A point of one run has none." if found[0] == 1 else ""
-    return f"Points are means over seeds ({span}); bars are 95 % intervals of the mean (Student t).{single}"
 
 
 def note_panel(axes: Axes, words: str) -> None:

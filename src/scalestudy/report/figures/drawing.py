@@ -7,15 +7,13 @@ same for a narrow screen), `NAME.png` and `NAME.csv` (the plotted numbers).
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from scalestudy.errors import UserError
 from scalestudy.files import atomic_path, write_text
 from scalestudy.report import style, svg
-from scalestudy.report.figures import FIGURES
 from scalestudy.report.figures.base import NARROW, WIDE, Picture, Sheet, empty
-from scalestudy.report.inputs import Inputs, MissingDataError
+from scalestudy.report.inputs import MissingDataError
 
 
 @dataclass(frozen=True)
@@ -24,18 +22,6 @@ class Drawing:
 
     wide: Sheet
     narrow: Sheet | None
-
-
-def draw(name: str, inputs: Inputs) -> Drawing:
-    """Return the drawing of the figure `name`; an empty one with the reason where its data are missing.
-
-    Raises UserError for an unknown name.
-    """
-    if name not in FIGURES:
-        raise UserError(f"no figure {name!r}; figures: {', '.join(FIGURES)}")
-    kind = FIGURES[name]
-    module = import_module(f"scalestudy.report.figures.{kind.module}")
-    return drawn(lambda: getattr(module, name)(inputs), kind.title)
 
 
 def drawn(picture: Callable[[], Picture], title: str) -> Drawing:
