@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from scalestudy.analysis.findings import analyse
 from scalestudy.files import read_json
 from scalestudy.results.collect import collect
 from scalestudy.results.record import (
@@ -174,11 +173,6 @@ def write_synthetic_study(
         },
     )
     return folder
-
-
-def synthetic_findings(root: Path, **options: Any) -> dict[str, Any]:
-    """Return the findings of a whole study made up below `root`; options as `write_synthetic_study` takes them."""
-    return analyse(collected(root, **options))
 
 
 def collected(root: Path, **options: Any) -> Path:

@@ -14,14 +14,15 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from synthetic import collected, write_synthetic_study
 
-from scalestudy.analysis.findings import analyse
 from scalestudy.cli import results
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
+from scalestudy.findings.study import load_study
 from scalestudy.results.collect import collect, read_states, remove_leftovers
 from scalestudy.results.read import RunResult, read_run
 from scalestudy.results.record import read_record, write_record
 from scalestudy.study.paths import checkpoint_file, finished_folder
+from scalestudy.topics.findings import find_all, findings_text
 
 HEADER = (
     "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,train_eval_loss,train_eval_accuracy,"
@@ -244,7 +245,9 @@ def test_the_commands_collect_and_analyse_a_study_from_its_name(tmp_path: Path) 
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert found.stdout.splitlines()[-2:] == ["results/synthetic/findings.json", "[]"], "heavy imports"
-    assert read_json(folder / "findings.json") == json.loads(json.dumps(analyse(folder)))
+    assert (folder / "findings.json").read_text(encoding="utf-8") == findings_text(
+        find_all(load_study(folder))
+    )
 
 
 def test_the_commands_say_in_one_line_what_is_missing(
@@ -268,7 +271,7 @@ def test_a_table_of_another_plan_is_refused(tmp_path: Path) -> None:
     study = read_json(folder / "study.json")
     write_json(folder / "study.json", {**study, "runs": study["runs"][1:]})
     with pytest.raises(UserError, match="run `scalestudy collect synthetic` again"):
-        analyse(folder)
+        load_study(folder)
 
 
 def test_balanced_accuracy_macro_f1_and_the_majority_baseline_stand_beside_accuracy(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def test_report_needs_no_cores(finished: Project) -> None:
     ("file", "allowed"),
     [
         ("templates/report.html.j2", {"render"}),
-        ("src/scalestudy/analysis/words.py", {"analyse", "figures", "figure", "render"}),
+        ("src/scalestudy/topics/weights/say.py", {"figures", "render"}),
+        ("src/scalestudy/topics/weights/find.py", {"analyse", "figures", "render"}),
     ],
 )
 def test_editing_what_only_the_report_needs_trains_nothing(

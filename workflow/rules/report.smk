@@ -5,7 +5,9 @@ rule figures:
     """All figures in one process: starting one takes longer than drawing a figure."""
     input:
         rules.analyse.output,
-        code=project_files("src/scalestudy/report/**/*.py"),
+        code=project_files(
+            "src/scalestudy/report/**/*.py", "src/scalestudy/topics/**/*.py"
+        ),
     output:
         [
             report(
@@ -31,7 +33,9 @@ rule render:
         findings=rules.analyse.output,
         figures=rules.figures.output,
         templates=project_files("templates/*"),
-        code=project_files("src/scalestudy/report/**/*.py"),
+        code=project_files(
+            "src/scalestudy/report/**/*.py", "src/scalestudy/topics/**/*.py"
+        ),
     output:
         html=report(
             f"report/{STUDY}/report.html",

@@ -53,7 +53,12 @@ rule analyse:
         results=rules.collect.output,
         study=rules.write_study.output,
         data=PLAN.stores(),
-        code=project_files("src/scalestudy/analysis/**/*.py"),
+        code=project_files(
+            "src/scalestudy/findings/*.py",
+            "src/scalestudy/stats/*.py",
+            "src/scalestudy/topics/findings.py",
+            "src/scalestudy/topics/*/find.py",
+        ),
     output:
         f"{RESULTS}/findings.json",
     log:

@@ -240,10 +240,11 @@ class Plan:
         return math.ceil(max(15.0, 3 * seconds / 60 if seconds else 240.0) * attempt)
 
 
-def project_files(pattern: str) -> list[str]:
-    """Return the project's files that match `pattern`, from its root; relative paths where the workflow runs there."""
+def project_files(*patterns: str) -> list[str]:
+    """Return the project's files that match any of `patterns`, from its root; relative where the workflow runs there."""
     root = Path(__file__).parents[3]
-    return sorted(os.path.relpath(path) if root == Path.cwd() else str(path) for path in root.glob(pattern))
+    found = {path for pattern in patterns for path in root.glob(pattern)}
+    return sorted(os.path.relpath(path) if root == Path.cwd() else str(path) for path in found)
 
 
 def one_of(names: Iterable[str]) -> str:
