@@ -11,8 +11,8 @@ import pytest
 from pages import Page, PageCell, markdown_tables, plain
 from report_study import rendered
 
-from scalestudy.analysis.steps import accuracy_at
 from scalestudy.report import wording
+from scalestudy.topics.steps.find import accuracy_at
 
 HYPERPARAMETERS = {"batch sizes": {"batch_size": [32, 64]}, "sgd": {"optimizer": ["sgd"], "lr": [0.1]}}
 REFERENCE = {

@@ -241,7 +241,7 @@ class Plan:
 
 
 def project_files(*patterns: str) -> list[str]:
-    """Return the project's files that match any of `patterns`, from its root; relative where the workflow runs there."""
+    """Return the project's files that match any of `patterns`; relative paths where the workflow runs in its root."""
     root = Path(__file__).parents[3]
     found = {path for pattern in patterns for path in root.glob(pattern)}
     return sorted(os.path.relpath(path) if root == Path.cwd() else str(path) for path in found)
