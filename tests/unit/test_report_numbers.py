@@ -91,6 +91,11 @@ class Study:
         assert found is not None
         return found
 
+    def last_change(self, runs: list[str]) -> float:
+        """Return the mean change of test accuracy in the last epoch."""
+        own = [[float(row["test_accuracy"]) for row in self.curves if row["run"] == run] for run in runs]
+        return math.fsum(curve[-1] - curve[-2] for curve in own) / len(own)
+
     def recomputed(self, cell: PageCell) -> float | None:
         """Return what a cell should hold, from the runs that it names; None for a fit, which has its own tests."""
         measure, _, argument = cell.attributes["data-measure"].partition(":")
@@ -98,6 +103,8 @@ class Study:
         runs = cell.runs
         if measure == "gap":
             return self.column("train_eval_accuracy", runs) - self.column("test_accuracy", runs)
+        if measure == "last_change":
+            return self.last_change(runs)
         if step:
             return self.at_step(float(step), runs)
         if measure == "difference":
@@ -152,7 +159,7 @@ def test_every_cell_with_a_measure_is_what_its_runs_give(study: Study) -> None:
             assert float(cell.attributes["data-value"]) == pytest.approx(expected, rel=1e-3, abs=2e-4), cell
     assert {
         "test_accuracy",
-        "train_accuracy",
+        "train_eval_accuracy",
         "gap",
         "difference",
         "ece",
@@ -162,13 +169,13 @@ def test_every_cell_with_a_measure_is_what_its_runs_give(study: Study) -> None:
 
 
 WRITTEN: dict[str, Callable[[float], str]] = {
-    "difference": wording.bare_points,
+    **dict.fromkeys(("difference", "gap", "last_change"), wording.bare_points),
     "slope": lambda value: wording.decimal(value, 2),
     "train_seconds": wording.duration,
     "images_per_second": wording.rate,
     "peak_memory_mb": wording.rate,
     **dict.fromkeys(
-        ("test_accuracy", "train_accuracy", "validation_accuracy", "gap", "ece", "confidence"),
+        ("test_accuracy", "train_eval_accuracy", "validation_accuracy", "ece", "confidence"),
         wording.bare_percent,
     ),
     **dict.fromkeys(
@@ -222,7 +229,7 @@ def test_n_stands_in_every_cell_with_an_accuracy(study: Study) -> None:
         for row in table.body:
             for cell in row:
                 if (
-                    cell.attributes.get("data-measure") in ("test_accuracy", "train_accuracy")
+                    cell.attributes.get("data-measure") in ("test_accuracy", "train_eval_accuracy")
                     and table is not lists
                 ):
                     assert f"n = {len(cell.runs)}" in cell.text, (table.caption, cell)
@@ -244,7 +251,7 @@ def test_html_and_markdown_say_the_same_in_every_table(study: Study) -> None:
     text_of_page = plain(" ".join(study.page.words))
     for line in study.markdown.splitlines():
         if line.startswith("**Figure"):
-            assert plain(line.split("**")[1]) in text_of_page
+            assert plain(line.split("**")[1]).rstrip(".") in text_of_page
 
 
 def test_figures_csv_files_hold_the_values_of_their_runs(study: Study) -> None:

@@ -82,7 +82,7 @@ def _steps(page: Page) -> list[view.Block]:
         Column("Images", lambda step: None if step.ratio is None else f"{step.ratio:.2g} ×", numeric=True),
         Column(
             "Steps",
-            lambda step: _times(grid.cells[step.small].steps, grid.cells[step.large].steps),
+            lambda step: _times(grid.cells[step.small], grid.cells[step.large]),
             numeric=True,
         ),
         Column("Difference, points", lambda step: tables.difference(compared[step]), numeric=True),
@@ -94,8 +94,10 @@ def _steps(page: Page) -> list[view.Block]:
     )
 
 
-def _times(small: int | None, large: int | None) -> str | None:
-    return f"{large / small:.2g} ×" if small and large else None
+def _times(small: Cell, large: Cell) -> view.Cell:
+    if not small.steps or not large.steps:
+        return view.Cell(wording.MISSING)
+    return view.Cell(f"{large.steps / small.steps:.2g} ×", runs=(*small.runs, *large.runs))
 
 
 def _slopes(page: Page) -> list[view.Block]:
