@@ -29,6 +29,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import read_json, sha256_file, write_text
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
+from scalestudy.results.made import note_figures
 from scalestudy.study import paths
 from scalestudy.study.names import short_hash
 from scalestudy.topics.findings import write_findings
@@ -506,6 +507,8 @@ def _remade(folder: Path, study: str) -> list[str]:
         if not (copy / results / "figures").is_dir():  # a report made by `scalestudy report`
             shutil.copytree(folder / _page(study, folder).parent / "figures", copy / results / "figures")
         write_findings(copy / results)
+        # As they came: the images that two of them show are not in a crate, so they could not be drawn again.
+        note_figures(copy / results, (copy / results / "figures").glob("*.*"))
         render_report(copy / results, copy / report)
         for path in (copy / results / "findings.json", *_every_file(copy / report)):
             made = path.relative_to(copy)
