@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from synthetic import write_synthetic_study
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.files import read_json
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
+from scalestudy.topics.findings import write_findings
 
 MOST_SECONDS, MOST_BYTES = 60.0, 2 * 1024**3
 

@@ -10,13 +10,13 @@ import pytest
 from markdown_it import MarkdownIt
 from synthetic import write_synthetic_study
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.files import read_json, write_json
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
 from scalestudy.results.record import read_record, write_record
 from scalestudy.sharing.compare import compare, write_html
 from scalestudy.sharing.export import export_tables
+from scalestudy.topics.findings import write_findings
 
 EVIL = (
     "\"'><x-evil onmouseover=evil()>{{7*7}}{% raw %}${7*7}</style></title></svg></script><script>evil()</script><!-- "

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import collected
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.data.store import Store
+from scalestudy.topics.findings import write_findings
 from scalestudy.training.checkpoint import load_checkpoint
 from scalestudy.workflow.plan import Plan
 

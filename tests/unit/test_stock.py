@@ -14,7 +14,6 @@ from finished import TEST_IMAGES, finish
 from report_study import blank_figures
 from tiny import tiny_store
 
-from scalestudy.analysis.findings import write_findings
 from scalestudy.cli import study as study_commands
 from scalestudy.cli.study import load
 from scalestudy.errors import UserError
@@ -26,6 +25,7 @@ from scalestudy.results.weights import write_weights_record
 from scalestudy.study import paths
 from scalestudy.study.config import load_study
 from scalestudy.study.runs import plan_runs
+from scalestudy.topics.findings import write_findings
 from scalestudy.workflow import plan as planning
 from scalestudy.workflow.plan import Plan
 
