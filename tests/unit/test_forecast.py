@@ -24,8 +24,8 @@ def test_a_study_that_ended_needs_no_more_time() -> None:
     assert FORECAST.seconds_left([RunStatus(run, "complete", {"elapsed": 1.0}) for run in "abc"]) == 0.0
 
 
-def moments_ago(seconds: float) -> str:
-    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+def moments_ago(seconds: float) -> datetime:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).replace(microsecond=0)
 
 
 def run_of(name: str, began: float, ended: float | None = None) -> RunStatus:

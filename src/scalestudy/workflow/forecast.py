@@ -4,7 +4,6 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from scalestudy.files import read_json, write_json
@@ -114,8 +113,7 @@ def _span(status: RunStatus) -> tuple[float, float] | None:
     elapsed, updated = status.facts.get("elapsed"), status.facts.get("updated")
     if elapsed is None or updated is None:
         return None
-    moment = updated if isinstance(updated, datetime) else datetime.fromisoformat(updated)
-    end = moment.timestamp()
+    end = updated.timestamp()
     began = end - float(elapsed)
     return began, time.time() if status.state == "running" else max(began, end - 2)
 
