@@ -55,6 +55,16 @@ def test_a_file_cut_anywhere(run: Path, undamaged: RunResult, name: str, where: 
     assert_nothing_is_made_up(run, undamaged, {name: content[: int(where * len(content))]})
 
 
+@pytest.mark.parametrize("name", FILES)
+@given(where=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
+def test_a_byte_that_became_another(
+    run: Path, undamaged: RunResult, name: str, where: float, byte: int
+) -> None:
+    content = bytearray((run / name).read_bytes())
+    content[int(where * len(content))] = byte
+    assert_nothing_is_made_up(run, undamaged, {name: bytes(content)})
+
+
 CHANGES: dict[str, Callable[[list[bytes], int, int], list[bytes]]] = {
     "a line is missing": lambda lines, a, b: lines[:a] + lines[a + 1 :],
     "a line is there twice": lambda lines, a, b: [*lines[: a + 1], *lines[a:]],
@@ -66,6 +76,12 @@ CHANGES: dict[str, Callable[[list[bytes], int, int], list[bytes]]] = {
     "a line is empty": lambda lines, a, b: [*lines[:a], b"\n", *lines[a:]],
     "commas became semicolons": lambda lines, a, b: [each.replace(b",", b";") for each in lines],
     "points became commas": lambda lines, a, b: [each.replace(b".", b",") for each in lines],
+    "points are gone": lambda lines, a, b: [each.replace(b".", b"") for each in lines],
+    "a decimal place moved": lambda lines, a, b: [
+        *lines[:a],
+        lines[a].replace(b"0.", b"", 1),
+        *lines[a + 1 :],
+    ],
     "a spreadsheet wrote Windows lines": lambda lines, a, b: [each.replace(b"\n", b"\r\n") for each in lines],
     "a mark of the byte order came first": lambda lines, a, b: [b"\xef\xbb\xbf" + lines[0], *lines[1:]],
 }
