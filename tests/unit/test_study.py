@@ -108,6 +108,24 @@ def test_a_setting_in_both_grid_and_overrides_is_refused_and_not_silently_one_va
         load_study(spec)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("schedule: onecycle, warmup: 5", "warmup: the schedule 'onecycle' rises by itself"),
+        ("early_stopping: 3", "early_stopping: an upstream stage holds no images out; take it out"),
+        ("batch_size: 1", "batch_size 1 with 32 x 32 images"),
+    ],
+)
+def test_an_impossible_recipe_of_an_upstream_stage_is_refused_before_any_job(
+    tmp_path: Path, recipe: str, words: str
+) -> None:
+    upstream = f"{{upstream: {{dataset: glyphs, recipe: {{{recipe}}}}}}}"
+    spec = write(tmp_path, f"dataset: digits\nweights: {{g: {upstream}}}\nrecipe: {{init: g}}\n")
+    with pytest.raises(UserError) as caught:
+        plan_runs(load_study(spec))
+    assert f"weights.g.upstream.recipe: {words}" in str(caught.value)
+
+
 def test_momentum_does_not_tell_runs_apart_that_do_not_use_it(tmp_path: Path) -> None:
     spec = write(tmp_path, "dataset: digits\nrecipe: {optimizer: [adam, sgd], momentum: [0.9, 0.5]}\n")
     assert len(plan_runs(load_study(spec))) == 3

@@ -7,7 +7,7 @@ from typing import Literal
 
 from scalestudy.errors import UserError
 from scalestudy.study import names
-from scalestudy.study.config import Study, Weights
+from scalestudy.study.config import Study, Upstream, Weights
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import check_model, check_weights, model_of
 from scalestudy.study.registries import SCHEDULES
@@ -123,6 +123,17 @@ def _check(settings: RunSettings, study: Study) -> None:
     weights = study.weights.get(settings.init)
     if weights is not None and weights.checkpoints and settings.model not in weights.checkpoints:
         raise UserError(f"weights.{settings.init}.checkpoints has no file for {settings.model}")
+    if weights is not None and weights.upstream is not None:
+        recipe, where = (
+            _upstream_recipe(settings, weights.upstream),
+            f"weights.{settings.init}.upstream.recipe",
+        )
+        if recipe.early_stopping:
+            raise UserError(f"{where}: early_stopping: an upstream stage holds no images out; take it out")
+        try:
+            check_settings(recipe)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
 
 
 def _run(study: Study, settings: RunSettings, weights: Source | None, experiments: tuple[str, ...]) -> Run:
@@ -185,12 +196,7 @@ def _upstream_run(study: Study, settings: RunSettings, weights: Weights) -> Run:
     upstream = weights.upstream
     assert upstream is not None
     dataset_settings = upstream.dataset or study.dataset
-    recipe = RunSettings(
-        model=settings.model,
-        image_size=settings.image_size,
-        stem=settings.stem,
-        **upstream.recipe,
-    ).canonical()
+    recipe = _upstream_recipe(settings, upstream)
     dataset = names.dataset_name(dataset_settings, settings.image_size)
     return Run(
         name=names.upstream_name(settings.init, recipe, dataset, upstream.task, study.normalization),
@@ -201,6 +207,13 @@ def _upstream_run(study: Study, settings: RunSettings, weights: Weights) -> Run:
         normalization=study.normalization,
         task=upstream.task,
     )
+
+
+def _upstream_recipe(settings: RunSettings, upstream: Upstream) -> RunSettings:
+    """Return the settings of the stage that trains the initial weights for `settings`."""
+    return RunSettings(
+        model=settings.model, image_size=settings.image_size, stem=settings.stem, **upstream.recipe
+    ).canonical()
 
 
 def _check_names(runs: list[Run]) -> None:
