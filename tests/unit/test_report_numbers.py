@@ -1,6 +1,7 @@
 """Every number of the page, recomputed from the tables and the runs' files; the same in HTML and Markdown."""
 
 import csv
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,8 @@ class Study:
 
     def __init__(self, root: Path, **settings: Any) -> None:
         self.report = rendered(root, drawn=("accuracy_by_size",), **settings)
-        self.folder = root / "results" / self.report.name
+        study = self.report.parent if self.report.name == "partial" else self.report
+        self.folder = root / "results" / study.name
         self.page = Page(self.report / "report.html")
         self.markdown = (self.report / "report.md").read_text(encoding="utf-8")
         self.rows = {row["run"]: row for row in self._read("results.csv")}
@@ -117,8 +119,13 @@ class Study:
             return math.log(error[1] / error[0]) / math.log(images[1] / images[0])
         if measure.startswith("fit_"):
             return None
-        if measure in ("confidence", "ece") or measure.startswith("class_"):
-            return self.from_predictions(measure, argument, runs[0])
+        if measure == "agreement":
+            answers = [self.predictions(run)[1] for run in runs]
+            alike = [float((a == b).mean()) for a, b in itertools.combinations(answers, 2)]
+            return math.fsum(alike) / len(alike)
+        if measure in ("confidence", "overconfidence", "ece") or measure.startswith("class_"):
+            own = [self.from_predictions(measure, argument, run) for run in runs]
+            return math.fsum(own) / len(own)
         return self.column(name, runs)
 
     def from_predictions(self, measure: str, argument: str, run: str) -> float:
@@ -126,6 +133,8 @@ class Study:
         right = labels == predicted
         if measure == "confidence":
             return float(confidence.mean())
+        if measure == "overconfidence":
+            return float(confidence.mean() - right.mean())
         if measure == "ece":
             bins = np.minimum((confidence * 15).astype(int), 14)
             parts = [bins == each for each in range(15)]
@@ -232,7 +241,8 @@ def test_n_stands_in_every_cell_with_an_accuracy(study: Study) -> None:
                     cell.attributes.get("data-measure") in ("test_accuracy", "train_eval_accuracy")
                     and table is not lists
                 ):
-                    assert f"n = {len(cell.runs)}" in cell.text, (table.caption, cell)
+                    n = f"n = {len(cell.runs)}"
+                    assert n in cell.text or f"{n} throughout" in table.caption, (table.caption, cell)
 
 
 def test_html_and_markdown_say_the_same_in_every_table(study: Study) -> None:

@@ -63,8 +63,8 @@ def _budgets(page: Page) -> list[view.Block]:
         Column("Data", lambda own: wording.fraction(own.fraction)),
         Column("Images", lambda own: number(own.train_images, own.runs, "train_images"), numeric=True),
         Column("Per class", per_class, numeric=True),
-        Column("Batch size", lambda own: own.batch_size, numeric=True),
-        Column("Epochs", lambda own: own.epochs, numeric=True),
+        Column("Batch size", lambda own: number(own.batch_size, own.runs, "batch_size"), numeric=True),
+        Column("Epochs", lambda own: number(own.epochs, own.runs, "epochs"), numeric=True),
         Column("Steps", lambda own: number(own.steps, own.runs, "optimizer_steps"), numeric=True),
         Column("Images seen", lambda own: number(own.images_seen, own.runs, "images_seen"), numeric=True),
     ]
