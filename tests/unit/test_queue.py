@@ -166,6 +166,7 @@ def test_watching_goes_on_over_an_interrupted_run_and_over_one_that_snakemake_tr
         ("", False),
         (None, False),
     ],
+    ids=["its process", "a process that is gone", "another machine", "empty", "none"],
 )
 def test_whether_a_snakemake_works_on_a_study_is_seen_by_its_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str | None, expected: bool

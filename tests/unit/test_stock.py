@@ -18,13 +18,13 @@ from scalestudy.cli import study as study_commands
 from scalestudy.cli.study import load
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, sha256_file, write_json
-from scalestudy.report.figures import figure_names
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
 from scalestudy.results.weights import write_weights_record
 from scalestudy.study import paths
 from scalestudy.study.config import load_study
 from scalestudy.study.runs import plan_runs
+from scalestudy.topics import figure_names
 from scalestudy.topics.findings import write_findings
 from scalestudy.workflow import plan as planning
 from scalestudy.workflow.plan import Plan
