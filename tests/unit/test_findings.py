@@ -43,7 +43,10 @@ def test_findings_are_read_back_as_they_were_and_the_same_files_give_the_same_by
 
 def test_findings_hold_no_prose(folder: Path) -> None:
     """What holds blanks is a title that somebody gave, or the reason that a job left; all else are names."""
-    given = {"A synthetic study", "Made up for a test.", "Made-up digits", "rendered letters and digits"}
+    given = {
+        *("A synthetic study", "Made up for a test.", "Made-up digits", "rendered letters and digits"),
+        *("Base recipe", "Synthetic CPU"),
+    }
 
     def texts(value: Any) -> list[str]:
         if isinstance(value, dict):
@@ -56,6 +59,8 @@ def test_findings_hold_no_prose(folder: Path) -> None:
     for cell in found["grid"]["cells"].values():
         for each in cell["left_out"]:
             assert each.pop("reason")
+    for each in found["setup"]["problems"]:
+        assert each.pop("reason")
     assert {text for text in texts(found) if " " in text} <= given
 
 
@@ -102,7 +107,7 @@ def test_a_missing_file_is_named_with_what_makes_it(tmp_path: Path) -> None:
 
 def test_every_topic_is_whole_and_every_finding_belongs_to_one() -> None:
     of_the_study = {"version", "study", "title", "description", "grid"}
-    names = [topic.name for topic in TOPICS]
+    names = [topic.name for topic in TOPICS if topic.name != "runs"]
     assert set(Findings.model_fields) - of_the_study <= set(names)
     for topic in TOPICS:
         for figure in topic.figures:
@@ -182,7 +187,8 @@ def test_snakemake_learns_the_figures_without_loading_what_draws_or_tests() -> N
 
 def test_what_finds_knows_no_words_and_no_matplotlib() -> None:
     code = (
-        "import sys; from scalestudy.topics import TOPICS; [topic.part('find') for topic in TOPICS]; "
+        "import sys; from scalestudy.topics import TOPICS; "
+        "[topic.part('find') for topic in TOPICS if topic.name != 'runs']; "
         "print([name for name in sys.modules if name.startswith(('matplotlib', 'scalestudy.report', 'torch'))])"
     )
     assert (

@@ -11,6 +11,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
+from scalestudy.results.made import Made, source_of_findings
 from scalestudy.topics import TOPICS
 from scalestudy.topics.cost.find import Cost
 from scalestudy.topics.data_size.find import DataSize
@@ -75,7 +76,9 @@ def find_all(study: Study) -> Findings:
 def write_findings(folder: Path) -> Path:
     """Analyse the collected study in `folder` (`results/<study>`) and write its findings.json."""
     path = folder / "findings.json"
+    source = source_of_findings(folder)
     write_text(path, findings_text(find_all(load_study(folder))))
+    Made.of(folder).add([path], source)
     return path
 
 
