@@ -15,7 +15,7 @@ from working_copy import Project
 
 from scalestudy.files import read_json
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.faults]
 
 STUDY = """\
 dataset: digits
