@@ -126,7 +126,8 @@ def _reasons(study: Study, pairs: Sequence[str]) -> tuple[Reason[Why], ...]:
         cells = told.read.cells if told.read is not None else tuple(each.small for each in told.pairs)
         found.append(Reason[Why](reason=Why.FEW_STEPS, stance=stance, evidence=Evidence(cells=cells)))
     if _stock_stem(study):
-        found.append(Reason[Why](reason=Why.STEM, stance=Stance.OPEN, evidence=evidence))
+        cells = tuple(cell.id for cell in study.grid.having(study.grid.base.cells))
+        found.append(Reason[Why](reason=Why.STEM, stance=Stance.OPEN, evidence=Evidence(cells=cells)))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from scalestudy.topics.findings import Findings
 from scalestudy.topics.limits.find import Baseline, Unsafe
 
 MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
-SUBSETS = "One draw of each subset: how much results depend on which images were drawn is not in the spread."
+SUBSETS = "One draw of the subsets: how much results depend on which images were drawn is not in the spread."
 MACHINES = "Runs come from several kinds of machine or precision; small differences may come from that alone."
 
 
@@ -52,7 +52,7 @@ def lost(counts: dict[str, int]) -> Sentence:
     """How many runs have no result."""
     words = {"diverged": "diverged", "failed": "failed", "missing": "without result yet"}
     parts = [f"{wording.number_word(count)} {words[state]}" for state, count in counts.items()]
-    text = f"runs are missing: {wording.listing(parts)}; they are in no number"
+    text = f"runs are missing: {wording.listing(parts)}, and numbers are without them"
     return Sentence(wording.sentence(text), tables=("runs",))
 
 
@@ -62,7 +62,7 @@ def seeds(findings: Findings, found: Unsafe) -> Sentence:
         text = "one run of a setting decides nothing about it; two or more seeds would"
     elif found.fewest == found.most:
         runs = wording.counted(found.most, "run")
-        text = f"{runs} for each setting: differences of a few run-to-run spreads stay undecided"
+        text = f"{runs} a setting: differences of a few run-to-run spreads stay undecided"
     else:
         single = wording.number_word(found.single) if found.single else "zero"
         text = f"settings have {found.fewest} to {found.most} runs, {single} of them a single one"
