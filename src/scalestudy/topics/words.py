@@ -1,9 +1,14 @@
 """Phrases that several topics use: verdicts counted, differences in points, where a number is from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TypeVar
 
-from scalestudy.findings.model import Difference, Direction, IntervalKind, Stance, Verdict
+from scalestudy.findings.model import Difference, Direction, IntervalKind, Reason, Stance, Verdict
 from scalestudy.report import wording
+from scalestudy.topics.base import Sentence
+
+Why = TypeVar("Why", bound=StrEnum)
 
 VERDICTS = {
     Verdict.HIGHER: "higher",
@@ -87,3 +92,22 @@ def several(names: Sequence[str], total: int, nouns: str) -> str:
     if len(names) == total:
         return f"the {wording.number_word(total)} {nouns}"
     return f"{wording.number_word(len(names))} of the {wording.number_word(total)} {nouns}"
+
+
+def judged(
+    reasons: Sequence[Reason[Why]],
+    why: Mapping[tuple[Why, Stance], str],
+    unsure: Mapping[Why, str],
+    lead: str,
+) -> list[Sentence]:
+    """Return each possible reason as the runs judge it; those that they do not decide stand together after `lead`."""
+    said = [
+        Sentence(why[each.reason, each.stance], each.evidence)
+        for each in reasons
+        if each.stance is not Stance.OPEN
+    ]
+    undecided = [each for each in reasons if each.stance is Stance.OPEN]
+    if undecided:
+        text = f"{lead} {wording.listing([unsure[each.reason] for each in undecided], 'or')}"
+        said.append(Sentence(wording.sentence(text), undecided[0].evidence))
+    return said

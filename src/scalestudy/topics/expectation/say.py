@@ -1,10 +1,10 @@
 """The paragraph of discussion 1, chosen by readings."""
 
 from scalestudy.findings.model import Evidence, Stance
-from scalestudy.report import wording
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.expectation.find import Expectation, Figure, Missing, Why
 from scalestudy.topics.findings import Findings
+from scalestudy.topics.words import judged
 
 MISSING = {Missing.NOTHING_COMPARED: "The study compares neither two training-set sizes nor two models."}
 FIGURES = {
@@ -64,13 +64,4 @@ def figure(found: Expectation) -> Sentence:
 
 def reasons(found: Expectation) -> list[Sentence]:
     """Return each possible reason as these runs judge it."""
-    said = [
-        Sentence(WHY[each.reason, each.stance], each.evidence)
-        for each in found.reasons
-        if each.stance is not Stance.OPEN
-    ]
-    undecided = [each for each in found.reasons if each.stance is Stance.OPEN]
-    if undecided:
-        text = f"not decided here: {wording.listing([OPEN[each.reason] for each in undecided], 'or')}"
-        said.append(Sentence(wording.sentence(text), undecided[0].evidence))
-    return said
+    return judged(found.reasons, WHY, OPEN, "not decided here:")

@@ -6,7 +6,7 @@ from scalestudy.report.names import Names, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.weights.find import Course, EffectiveData, Missing, Order, Pretraining, Reasons, Why
-from scalestudy.topics.words import direction, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import direction, judged, signed_sizes, sizes, tally, throughout
 
 MISSING = {
     Missing.NO_SCRATCH: "No run starts from scratch; add `none` to `init`.",
@@ -196,13 +196,4 @@ def pretraining(names: Names, made: Pretraining) -> Sentence | None:
 
 def reasons(found: Reasons) -> list[Sentence]:
     """Return each possible reason as these runs judge it: the paragraph of discussion 2."""
-    said = [
-        Sentence(WHY[each.reason, each.stance], each.evidence)
-        for each in found.reasons
-        if each.stance is not Stance.OPEN
-    ]
-    undecided = [each for each in found.reasons if each.stance is Stance.OPEN]
-    if undecided:
-        text = f"these runs do not decide about {wording.listing([OPEN[each.reason] for each in undecided], 'or')}"
-        said.append(Sentence(wording.sentence(text), undecided[0].evidence))
-    return said
+    return judged(found.reasons, WHY, OPEN, "these runs do not decide about")
