@@ -7,7 +7,7 @@ wording needs its checker.
 import re
 from collections.abc import Callable, Sequence
 
-from scalestudy.findings.model import Difference
+from scalestudy.findings.model import Difference, Verdict
 from scalestudy.report.wording import number_word
 from scalestudy.topics.base import Sentence
 from scalestudy.topics.findings import Findings
@@ -54,6 +54,18 @@ def _some(found: Sequence[Difference], match: re.Match[str]) -> None:
     assert sum(counts.values()) == len(found) == NUMBERS[match["total"]]
 
 
+def _decided(found: Sequence[Difference], match: re.Match[str]) -> None:
+    """`beats ... in three of six pairs and stays below it in one; two are undecided`: counts, and nothing left out."""
+    meant = {"beat": Verdict.HIGHER, "raise": Verdict.HIGHER, "stay": Verdict.LOWER, "lower": Verdict.LOWER}
+    counts = {meant[match["verb"].lower().rstrip("s")]: NUMBERS[match["number"]]}
+    if match["other"]:
+        counts[meant[match["other"].rstrip("s")]] = NUMBERS[match["more"]]
+    assert len(counts) == 1 + bool(match["other"])
+    assert counts == {way: n for way in DECIDED if (n := sum(each.verdict is way for each in found))}
+    assert len(found) == NUMBERS[match["total"]]
+    assert len(found) - sum(counts.values()) == (NUMBERS[match["open"]] if match["open"] else 0)
+
+
 def _same_order(found: Sequence[Difference], match: re.Match[str]) -> None:
     """`On each training-set size the models stand in the same order`: neighbours in the evidence are its pairs."""
     assert len(found) % 2 == 0
@@ -66,6 +78,9 @@ CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
     rf"(?P<verdict>beats?|stays? below|rises|falls|does not change|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
     rf"in (all )?(?P<number>both|the one|\w+) {NOUNS}": _all,
     rf"((?P<_v>{VERDICT_WORDS}) in \w+(, | and )?)+ ?of (?P<total>\w+) {NOUNS}": _some,
+    rf"(?P<verb>beats?|stays?|raise|lower) [^,;:]* ?in (?P<number>\w+) of (?P<total>\w+) {NOUNS}"
+    r"( and (?P<other>stays?|lower) [^,;:]* ?in (?P<more>\w+))?"
+    r"(, by [\d. to]+ points?)?(; (?P<open>\w+) (is|are) undecided)?\.": _decided,
     r"on each training-set size the models stand in the same order": _same_order,
 }
 

@@ -58,10 +58,10 @@ def test_contents_links_lead_to_their_sections(open_page: Open) -> None:
         assert page.url.endswith(name)
 
 
-def test_evidence_links_of_key_findings_lead_to_a_figure_or_a_table(open_page: Open) -> None:
+def test_evidence_links_of_answers_and_leads_lead_to_a_figure_or_a_table(open_page: Open) -> None:
     page = open_page()
-    links = page.locator(".findings .evidence a")
-    assert links.count() >= 3
+    links = page.locator(".answers .evidence a, .says .evidence a")
+    assert links.count() >= 8
     for link in links.all():
         assert page.locator(link.get_attribute("href")).count() == 1
 
@@ -74,6 +74,7 @@ def column(table: Any, place: int) -> list[float]:
 
 def test_tables_sort_by_their_numbers_both_ways(open_page: Open) -> None:
     page = open_page()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     table = page.locator("#table-cost table")
     head = table.locator("thead th").nth(4)
     before = column(table, 5)
@@ -85,10 +86,10 @@ def test_tables_sort_by_their_numbers_both_ways(open_page: Open) -> None:
     assert column(table, 5) == sorted(before, reverse=True)
 
 
-def test_fractions_sort_as_numbers(open_page: Open) -> None:
+def test_fractions_of_the_data_sort_as_numbers(open_page: Open) -> None:
     page = open_page()
     table = page.locator(".runs table")
-    place = [each.inner_text().strip() for each in table.locator("thead th").all()].index("Fraction") + 1
+    place = [each.inner_text().strip() for each in table.locator("thead th").all()].index("Data") + 1
     table.locator("thead th").nth(place - 1).locator("button").click()
     values = column(table, place)
     assert values == sorted(values)
@@ -168,7 +169,7 @@ def test_everything_is_there_without_script(open_page: Open) -> None:
     assert page.locator(".filter").is_hidden()
     assert page.locator("button.theme").is_hidden()
     page.locator("nav.contents li a").last.click()
-    assert page.url.endswith("#limits")
+    assert page.url.endswith("#all-runs")
     page.locator(".runs summary").first.click()
     assert page.locator(".runs dl").first.is_visible()
 

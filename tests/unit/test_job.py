@@ -277,6 +277,8 @@ def test_a_run_that_diverges_is_recorded_as_such_and_is_no_failure(one: Job, opt
     assert record["status"] == "diverged"
     assert record["diverged"]["epoch"] == 1
     assert 2 <= record["diverged"]["step"] <= 3
+    assert record["steps"] == record["diverged"]["step"], "the steps taken, not the planned ones"
+    assert record["images_seen"] <= record["steps"] * one.settings.batch_size
     assert record["final_weights_sha256"] is None
     assert len(np.load(one.output / "predictions.npz")["labels"]) == 0
     assert (one.output / "metrics.csv").read_text().count("\n") == 1

@@ -45,7 +45,6 @@ def test_a_proportion_is_per_cent_with_or_without_the_unit() -> None:
     assert wording.percent(0.6234) == "62.3 %"
     assert wording.bare_percent(0.6234, 0) == "62"
     assert wording.bare_percent(None) == "–"
-    assert wording.percent_range(0.613, 0.633) == "61.3 to 63.3 %"
 
 
 def test_counts_carry_their_noun_and_their_plan() -> None:

@@ -77,7 +77,17 @@ def test_a_second_start_does_nothing_and_says_so(own: Project) -> None:
 
 
 def test_the_lock_on_a_study_holds_there_too(own: Project) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "study=tiny", "epochs=60"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        "--config",
+        "study=tiny",
+        "name=tiny",
+        "epochs=60",
+    ]
     first = subprocess.Popen(
         command,
         cwd=own.root,
@@ -91,7 +101,7 @@ def test_the_lock_on_a_study_holds_there_too(own: Project) -> None:
         while not any('"running"' in path.read_text() for path in _statuses(own.root)):
             assert time.monotonic() < end, "no run has started"
             time.sleep(0.2)
-        second = own.snakemake("--cores", "1", "--config", "study=tiny", "epochs=60", check=False)
+        second = own.snakemake(*command[3:], check=False)
         assert second.returncode != 0
         assert "another Snakemake works on study tiny" in second.stderr
     finally:

@@ -26,11 +26,6 @@ def bare_percent(share: float | None, digits: int = 1) -> str:
     return MISSING if share is None else decimal(100 * share, digits)
 
 
-def percent_range(low: float, high: float) -> str:
-    """Return an interval of proportions: `61.3 to 63.3 %`."""
-    return f"{bare_percent_range(low, high)} %"
-
-
 def bare_percent_range(low: float, high: float, digits: int = 1) -> str:
     """Return an interval of proportions in per cent without the unit: `61.3 to 63.3`."""
     return f"{bare_percent(low, digits)} to {bare_percent(high, digits)}"

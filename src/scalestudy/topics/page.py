@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scalestudy.report import markup, svg, view, wording
-from scalestudy.report.tables import Column, Item, tabulated
-from scalestudy.topics import tables
+from scalestudy.report.tables import Column, Item, table, tabulated
 from scalestudy.topics.base import Sentence
 from scalestudy.topics.inputs import Inputs
 
@@ -76,11 +75,11 @@ class Page:
         folded: bool = False,
     ) -> list[view.Block]:
         """Return a numbered table, or nothing without a line; a folded one shows its title until it is opened."""
-        rows = tables.rows(lines)
+        rows = list(lines)
         if not rows:
             return []
         place, identity = self.number("table", name), markup.anchor(f"table-{name}")
-        return [view.Table(identity, place, title, tuple(columns), rows, row_heads, note, sortable, folded)]
+        return [table(identity, place, title, columns, rows, row_heads, note, sortable, folded)]
 
     def tabulated(
         self,

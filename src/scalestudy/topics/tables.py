@@ -1,7 +1,5 @@
 """Cells of tables made from findings. Each names its runs, and which number of theirs it shows."""
 
-from collections.abc import Iterable, Sequence
-
 from scalestudy.findings.model import Cell, Difference, Measure, Verdict
 from scalestudy.report import view, wording
 from scalestudy.topics.words import VERDICTS
@@ -50,11 +48,6 @@ def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:
     return view.Cell(text, "", found.runs, measure, found.value, n=n)
 
 
-def number(value: float | None, runs: Sequence[str] = (), measure: str = "") -> view.Cell:
-    """Return a cell with a count; `measure` is the column of results.csv that holds it."""
-    return view.Cell(wording.count(value), "", tuple(runs), measure if runs else "", value)
-
-
 def difference(found: Difference | None) -> view.Cell:
     """Return a cell with a difference in points, and its interval where it is tested."""
     if found is None:
@@ -81,23 +74,3 @@ def networks(found: Difference | None) -> view.Cell:
     own = found.networks
     text = f"{wording.count(own.only_a)} : {wording.count(own.only_b)}"
     return view.Cell(text, wording.p_value(own.p), (own.run_a, own.run_b))
-
-
-def plain(value: object, *, code: bool = False) -> view.Cell:
-    """Return a cell of plain text."""
-    return view.Cell(wording.MISSING if value is None else str(value), code=code)
-
-
-def heads(*columns: view.Column | str) -> list[view.Column]:
-    """Return the heads of columns; one given as text is not numeric."""
-    return [column if isinstance(column, view.Column) else view.Column(column) for column in columns]
-
-
-def numeric(*names: str, group: str = "") -> list[view.Column]:
-    """Return the heads of numeric columns, below a common head where `group` is given."""
-    return [view.Column(name, numeric=True, group=group) for name in names]
-
-
-def rows(lines: Iterable[Sequence[view.Cell]]) -> tuple[view.Row, ...]:
-    """Return the rows of a table."""
-    return tuple(view.Row(tuple(line)) for line in lines)

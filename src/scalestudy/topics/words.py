@@ -49,6 +49,39 @@ def tally(differences: Sequence[Difference], nouns: str) -> str:
     return f"{wording.listing(parts)} of {wording.number_word(total)} {nouns}"
 
 
+def decided(
+    differences: Sequence[Difference],
+    nouns: str,
+    verbs: tuple[str, str],
+    what: str,
+    again: str = "it",
+    *,
+    sized: bool = True,
+) -> str:
+    """Return verdicts counted behind `verbs`, one for higher and one for lower; empty where nothing is decided.
+
+    `beats ResNet-18 in two of six pairs, by 1.0 to 2.0 points; four are undecided`, `beats ResNet-18 in two of six
+    pairs and stays below it in four`: sizes stand where all that is decided points one way, unless not `sized`.
+    """
+    total = len(differences)
+    found = {way: [each for each in differences if each.verdict is way] for way in DECIDED}
+    parts: list[str] = []
+    for way, verb in zip(DECIDED, verbs, strict=True):
+        if found[way]:
+            of_all = "" if parts else f" of {wording.number_word(total)} {nouns}"
+            parts.append(
+                f"{verb} {again if parts else what} in {wording.number_word(len(found[way]))}{of_all}"
+            )
+    if not parts:
+        return ""
+    text = " and ".join(parts)
+    if sized and len(parts) == 1:
+        text += f", by {sizes([each.value for way in DECIDED for each in found[way]])}"
+    open_ones = total - sum(map(len, found.values()))
+    are = "is" if open_ones == 1 else "are"
+    return f"{text}; {wording.number_word(open_ones)} {are} {UNDECIDED}" if open_ones else text
+
+
 def throughout(total: int, nouns: str) -> str:
     """Return `in the one pair`, `in both pairs`, `in all six pairs`."""
     if total == 1:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from scalestudy.report import style, wording
-from scalestudy.report.palette import FAINT, INK, MUTED, PAPER, Look
+from scalestudy.report.palette import FAINT, INK, MUTED
 from scalestudy.report.style import BODY, SMALL
 from scalestudy.report.svg import Mark
 
@@ -413,59 +412,6 @@ def line_labels(
             sheet.name(written, label.series)
 
 
-def draw_points(
-    sheet: Sheet,
-    axes: Axes,
-    look: Look,
-    xs: Sequence[float],
-    ys: Sequence[float | None],
-    notes: Sequence[tuple[str, Sequence[str]]],
-    *,
-    alpha: float = 1.0,
-    size: float = 5.0,
-    line: bool = True,
-    faint_line: bool = False,
-) -> None:
-    """Draw one series: a line through its values, broken where one is missing, and a traceable marker on each."""
-    if line:
-        axes.plot(
-            list(xs),
-            [np.nan if y is None else y for y in ys],
-            color=look.colour,
-            linestyle=look.line,
-            linewidth=0.9 if faint_line else 1.5,
-            alpha=alpha,
-            zorder=2,
-        )
-    for x, y, (note, runs) in zip(xs, ys, notes, strict=True):
-        if y is None:
-            continue
-        (point,) = axes.plot(
-            [x],
-            [y],
-            marker=look.marker,
-            markersize=size,
-            linestyle="none",
-            color=look.colour,
-            alpha=alpha,
-            markerfacecolor=look.face,
-            markeredgewidth=1.1,
-            zorder=4,
-        )
-        sheet.mark(point, note, runs)
-
-
-def draw_intervals(
-    axes: Axes, colour: str, xs: Sequence[float], bounds: Sequence[tuple[float | None, float | None]]
-) -> None:
-    """Draw a thin vertical bar from low to high at each x that has both."""
-    for x, (low, high) in zip(xs, bounds, strict=True):
-        if low is not None and high is not None:
-            axes.plot(
-                [x, x], [low, high], color=colour, linewidth=1.1, alpha=0.75, zorder=3, solid_capstyle="butt"
-            )
-
-
 def note_panel(axes: Axes, words: str) -> None:
     """Write a quiet note into an empty panel."""
     axes.text(
@@ -489,30 +435,3 @@ def shorten(words: str, most: float, size: float, *, bold: bool = False) -> str:
     while words and style.text_width(words + "…", size, bold) > most:
         words = words[:-1]
     return words.rstrip(" ,") + "…"
-
-
-def line_key(
-    sheet: Sheet, entries: Sequence[tuple[str, Look | None, str, float]], y: float, left: float
-) -> None:
-    """Draw a one-line key at height `y` inches: (words, look, colour, line width) side by side from `left` inches."""
-    figure = sheet.figure
-    wide, tall = figure.get_size_inches() * 72
-    x = left * 72
-    for words, look, colour, linewidth in entries:
-        line = matplotlib.lines.Line2D(
-            [x / wide, (x + 20) / wide],
-            [y * 72 / tall] * 2,
-            color=colour,
-            linewidth=linewidth,
-            linestyle=look.line if look else "-",
-            marker=look.marker if look else None,
-            markevery=[1] if look else None,
-            markersize=4.5,
-            markerfacecolor=(PAPER if look.hollow else colour) if look else colour,
-        )
-        if look:
-            line.set_xdata([x / wide, (x + 10) / wide, (x + 20) / wide])
-            line.set_ydata([y * 72 / tall] * 3)
-        figure.add_artist(line)
-        figure.text((x + 25) / wide, y * 72 / tall, words, va="center_baseline", fontsize=SMALL, color=MUTED)
-        x += 25 + style.text_width(words, SMALL) + 16

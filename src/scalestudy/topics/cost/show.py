@@ -3,11 +3,11 @@
 from scalestudy.findings.model import Measure
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
+from scalestudy.report.tables import heads, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.cost import say
 from scalestudy.topics.cost.find import Pretrained, Price
 from scalestudy.topics.page import Page
-from scalestudy.topics.tables import heads, numeric, plain
 
 TITLE = "What it cost"
 NOTE = "Means over runs; one job's own time. "

@@ -6,7 +6,7 @@ from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.data_size.find import Budget, Fit, Missing, Scaling, Unfitted
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.words import direction, several, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import decided, direction, several, signed_sizes, sizes, tally, throughout
 
 MISSING = {
     Missing.ONE_SIZE: "The study has one training-set size; add values to `fraction`.",
@@ -52,7 +52,8 @@ def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:
         case Balance.UNTESTED:
             text = f"in the one run of each, a step to more images brings {signed_sizes(values)}: not decided"
         case _:
-            text = f"accuracy is {tally(compared, what)}"
+            counted = decided(compared, what, ("raise", "lower"), "accuracy")
+            text = f"more images {counted}" if counted else f"accuracy is {tally(compared, what)}"
     return Sentence(wording.sentence(text), claim.evidence, ("accuracy_by_size",), ("data_size",))
 
 

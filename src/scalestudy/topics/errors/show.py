@@ -1,11 +1,11 @@
 """The section on errors."""
 
 from scalestudy.report import layout, view, wording
+from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.errors import say
 from scalestudy.topics.errors.find import Confidence
 from scalestudy.topics.page import Page
-from scalestudy.topics.tables import heads, numeric, plain
 
 TITLE = "Errors"
 CLASSES_NOTE = "Worst first. In small type: 95 % interval {kind}; n is the number of runs."
@@ -56,7 +56,7 @@ def _classes(page: Page) -> list[view.Block]:
         lines.append(
             (
                 plain(each.name),
-                tables.number(each.images, found.runs, f"class_images:{index}"),
+                number(each.images, found.runs, f"class_images:{index}"),
                 accuracy,
                 view.Cell(taken if others else wording.MISSING, runs=found.runs),
             )

@@ -6,7 +6,7 @@ from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.model_size.find import Fitted, Missing
-from scalestudy.topics.words import direction, several, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import decided, direction, several, signed_sizes, sizes, tally, throughout
 
 MISSING = {
     Missing.ONE_MODEL: "The study has one model; add a second to `model`.",
@@ -47,7 +47,8 @@ def larger(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
         case Balance.UNTESTED:
             text = f"in the one run of each, {large} is {signed_sizes(values)} against {small}: not decided"
         case _:
-            text = f"{large} against {small} is {tally(compared, pairs)}"
+            counted = decided(compared, pairs, ("beats", "stays below"), small)
+            text = f"{large} {counted or f'against {small} is {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("model_size",), ("model_size",))
 
 

@@ -3,11 +3,11 @@
 from scalestudy.findings.model import Cell
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
+from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.recipes import say
 from scalestudy.topics.recipes.find import Images
-from scalestudy.topics.tables import heads, numeric, plain
 from scalestudy.topics.words import ONE_RUN, TESTED
 
 TITLE = "Recipes and the best result"
@@ -88,7 +88,7 @@ def _best(page: Page) -> list[view.Block]:
                 *((tables.share(cell, "validation_accuracy"),) if held_out else ()),
                 tables.share(cell),
                 tables.share(cell, "train_eval_accuracy", bounds=False),
-                tables.number(cell.steps, cell.runs, "optimizer_steps"),
+                number(cell.steps, cell.runs, "optimizer_steps"),
                 _time(cell),
             )
         )

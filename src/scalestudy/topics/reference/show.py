@@ -1,11 +1,11 @@
 """The section on reported numbers."""
 
 from scalestudy.report import layout, view, wording
+from scalestudy.report.tables import heads, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.reference import say
 from scalestudy.topics.reference.find import MEASURE, Reported, Reports, Standing
-from scalestudy.topics.tables import heads, numeric, plain
 
 TITLE = "Compared with reported numbers"
 NOTE = (

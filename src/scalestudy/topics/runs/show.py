@@ -5,10 +5,9 @@ from typing import Any
 from scalestudy.files import read_json
 from scalestudy.findings.load import Collected, Run, load
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import short_names
+from scalestudy.report.tables import heads, number, numeric, short_names
 from scalestudy.topics.page import Page
 from scalestudy.topics.setup.say import machine
-from scalestudy.topics.tables import heads, number, numeric
 
 TITLE = "All runs, and how to repeat them"
 NOTE = (

@@ -1,11 +1,9 @@
 """The section on what was studied."""
 
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import Column
-from scalestudy.topics import tables
+from scalestudy.report.tables import Column, number, plain
 from scalestudy.topics.page import Page
 from scalestudy.topics.setup.find import Budget, Experiment, ModelFacts
-from scalestudy.topics.tables import number
 
 TITLE = "What was studied"
 SUBSETS_NOTE = "Subsets are stratified by class and nested: a smaller one is contained in each larger one."
@@ -94,7 +92,7 @@ def _classes(page: Page) -> list[view.Block]:
 def _models(page: Page) -> list[view.Block]:
     columns: list[Column[ModelFacts]] = [
         Column("Model", lambda own: page.names.model(own.model)),
-        Column("Name", lambda own: tables.plain(own.model, code=True)),
+        Column("Name", lambda own: plain(own.model, code=True)),
         Column("Parameters", lambda own: own.parameters, numeric=True),
         Column("Features before the head", lambda own: own.features, numeric=True),
     ]

@@ -1,7 +1,7 @@
 """The section on data against steps."""
 
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import Column
+from scalestudy.report.tables import Column, number
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page, step_of
 from scalestudy.topics.steps import say
@@ -58,7 +58,7 @@ def _pairs(page: Page) -> list[view.Block]:
         ),
         Column(
             "At step",
-            lambda pair: tables.number(pair.step, grid.cells[pair.small].runs, "optimizer_steps"),
+            lambda pair: number(pair.step, grid.cells[pair.small].runs, "optimizer_steps"),
             numeric=True,
         ),
         Column("Smaller subset, %", small, numeric=True),

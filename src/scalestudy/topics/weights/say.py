@@ -1,12 +1,14 @@
 """The sentences about initial weights, each chosen by a reading."""
 
+from collections.abc import Sequence
+
 from scalestudy.findings.model import Balance, Claim, Direction, Evidence, Stance
 from scalestudy.report import wording
 from scalestudy.report.names import Names, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.weights.find import Course, EffectiveData, Missing, Order, Pretraining, Reasons, Why
-from scalestudy.topics.words import direction, judged, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import decided, direction, judged, signed_sizes, sizes, tally, throughout
 
 MISSING = {
     Missing.NO_SCRATCH: "No run starts from scratch; add `none` to `init`.",
@@ -63,7 +65,7 @@ def say(findings: Findings) -> Said:
         points += effective(findings, names, init)
         details += [course(findings, names, each) for each in found.courses if each.init == init]
         points += order(names, [each for each in found.order if each.subjects[0] == init])
-    points += [sentence for each in found.pretraining if (sentence := pretraining(names, each)) is not None]
+    points += pretraining(names, found.pretraining)
     return Said(
         lead=tuple(gain(findings, names, claim) for claim in found.balance),
         synthesis=tuple(sentence for own in found.reasons for sentence in reasons(own)),
@@ -93,7 +95,15 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             by = signed_sizes(values)
             text = f"in the one run of each, {models} are {by} against those from scratch: not decided"
         case _:
-            text = f"{models} against from scratch: {tally(compared, pairs)}"
+            counted = decided(
+                compared,
+                pairs,
+                ("beat", "stay below"),
+                "those from scratch",
+                "them",
+                sized=len(models.split()) < 6,  # a first sentence has room for 25 words
+            )
+            text = f"{models} {counted or f'against from scratch: {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
 
 
@@ -180,18 +190,26 @@ def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
     return sentences
 
 
-def pretraining(names: Names, made: Pretraining) -> Sentence | None:
-    """What an upstream stage saw, in one sentence; nothing of weights that came from elsewhere."""
-    if made.images is None or made.steps is None:
-        return None
-    whose = "the study's own training images" if made.own_images else f"images of {made.dataset}"
-    labels = "with" if made.labels_used else "without"
-    model = names.model(made.model) if made.model else "the models"
-    text = (
-        f"{wording.capitalised(names.title(made.init))} trained {model} on {wording.count(made.images)} of {whose}, "
-        f"{labels} their labels, for {wording.counted(made.steps, 'step')}"
-    )
-    return Sentence(wording.sentence(text), Evidence(), (), ("pretraining",))
+def pretraining(names: Names, made: Sequence[Pretraining]) -> list[Sentence]:
+    """What upstream stages saw, one sentence for models that saw the same; nothing of weights from elsewhere."""
+    alike: dict[str, list[str]] = {}
+    for each in made:
+        if each.images is None or each.steps is None:
+            continue
+        images = wording.count(each.images)
+        seen = f"{images} of the study's own training images"
+        if not each.own_images:
+            seen = f"{images} images ({each.dataset})"
+        labels = "with" if each.labels_used else "without"
+        text = f"{seen}, {labels} their labels, for {wording.counted(each.steps, 'step')}"
+        model = names.model(each.model) if each.model else "the models"
+        alike.setdefault(f"{wording.capitalised(names.title(each.init))} trained {{}} on {text}", []).append(
+            model
+        )
+    return [
+        Sentence(wording.sentence(text.format(wording.listing(models))), Evidence(), (), ("pretraining",))
+        for text, models in alike.items()
+    ]
 
 
 def reasons(found: Reasons) -> list[Sentence]:

@@ -2,9 +2,9 @@
 
 from scalestudy.report import view, wording
 from scalestudy.report.names import MEASURES, share_of_data
+from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
-from scalestudy.topics.tables import heads, numeric, plain
 from scalestudy.topics.weights import say
 from scalestudy.topics.words import ONE_RUN, TESTED
 
@@ -79,7 +79,7 @@ def _effective(page: Page) -> list[view.Block]:
             (
                 plain(page.names.model(row.model)),
                 plain(page.names.title(row.init)),
-                tables.number(cell.train_images, cell.runs, "train_images"),
+                number(cell.train_images, cell.runs, "train_images"),
                 tables.share(cell, bounds=False),
                 view.Cell(text, bounds, cell.runs, value=row.images),
                 view.Cell(wording.MISSING if ratio is None else f"{ratio:.2g} ×", value=ratio),
@@ -110,8 +110,8 @@ def _pretraining(page: Page) -> list[view.Block]:
                 plain(each.dataset or wording.MISSING),
                 plain(images if each.images else wording.MISSING),
                 plain(wording.MISSING if each.labels_used is None else ("yes" if each.labels_used else "no")),
-                tables.number(each.epochs),
-                tables.number(each.steps),
+                number(each.epochs),
+                number(each.steps),
                 plain(wording.percent(each.accuracy)),
                 plain(wording.duration(each.seconds)),
             )
