@@ -30,8 +30,8 @@ IDIOMS = (
 def _all(found: Sequence[Difference], match: re.Match[str]) -> None:
     """`beat ... in all six pairs`, `lower in both pairs`: the same of each, and as many as it says."""
     meant = {
-        **dict.fromkeys(("beat", "beats", "rises"), "higher"),
-        **dict.fromkeys(("stay below", "stays below", "falls"), "lower"),
+        **dict.fromkeys(("beat", "beats", "raise"), "higher"),
+        **dict.fromkeys(("stay below", "stays below"), "lower"),
         **dict.fromkeys(("are not distinguishable", "does not change"), "not distinguishable"),
     }
     wanted = meant.get(match["verdict"].lower(), match["verdict"].lower())
@@ -75,7 +75,7 @@ def _same_order(found: Sequence[Difference], match: re.Match[str]) -> None:
 
 
 CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
-    rf"(?P<verdict>beats?|stays? below|rises|falls|does not change|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
+    rf"(?P<verdict>beats?|stays? below|raise|does not change|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
     rf"in (all )?(?P<number>both|the one|\w+) {NOUNS}": _all,
     rf"((?P<_v>{VERDICT_WORDS}) in \w+(, | and )?)+ ?of (?P<total>\w+) {NOUNS}": _some,
     rf"(?P<verb>beats?|stays?|raise|lower) [^,;:]* ?in (?P<number>\w+) of (?P<total>\w+) {NOUNS}"

@@ -132,7 +132,9 @@ def test_momentum_does_not_tell_runs_apart_that_do_not_use_it(tmp_path: Path) ->
     assert len(plan_runs(load_study(spec))) == 3
 
 
-PLAIN = "dataset: digits\nrecipe: {model: [resnet18, resnet50], fraction: [1/16, 1], epochs: 5, batch_size: 32}\n"
+PLAIN = (
+    "dataset: digits\nrecipe: {model: [resnet18, resnet50], fraction: [1/16, 1], epochs: 5, batch_size: 32}\n"
+)
 
 
 def test_names_are_readable_and_never_change(tmp_path: Path) -> None:

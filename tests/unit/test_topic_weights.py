@@ -58,15 +58,15 @@ CASES = {
     ),
     Balance.SOME_HIGHER: (
         lambda s: 0.1 if s["fraction"] == "1/16" else 0.0,
-        "against from scratch: higher in two and undecided in four of six pairs",
+        "beat those from scratch in two of six pairs; four are undecided",
     ),
     Balance.SOME_LOWER: (
         lambda s: -0.1 if s["fraction"] == "1/16" else 0.0,
-        "against from scratch: lower in two and undecided in four of six pairs",
+        "stay below those from scratch in two of six pairs; four are undecided",
     ),
     Balance.BOTH: (
         lambda s: 0.1 if s["fraction"] == "1/16" else -0.1,
-        "against from scratch: higher in two and lower in four of six pairs",
+        "beat those from scratch in two of six pairs and stay below them in four",
     ),
 }
 

@@ -37,8 +37,18 @@ def of_size(gain: float) -> Callable[[Settings], float]:
 @pytest.mark.parametrize(
     ("gain", "balance", "direction", "words"),
     [
-        (0.05, Balance.HIGHER, Direction.RISES, "Accuracy rises in all eight steps to more images"),
-        (-0.05, Balance.LOWER, Direction.FALLS, "Accuracy falls in all eight steps to more images"),
+        (
+            0.05,
+            Balance.HIGHER,
+            Direction.RISES,
+            "More images raise accuracy in all eight steps to more images",
+        ),
+        (
+            -0.05,
+            Balance.LOWER,
+            Direction.FALLS,
+            "More images lower accuracy in all eight steps to more images",
+        ),
         (
             0.0,
             Balance.LEVEL,

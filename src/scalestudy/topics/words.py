@@ -60,26 +60,30 @@ def decided(
 ) -> str:
     """Return verdicts counted behind `verbs`, one for higher and one for lower; empty where nothing is decided.
 
-    `beats ResNet-18 in two of six pairs, by 1.0 to 2.0 points; four are undecided`, `beats ResNet-18 in two of six
-    pairs and stays below it in four`: sizes stand where all that is decided points one way, unless not `sized`.
+    `beats ResNet-18 in all six pairs, by 1.0 to 2.0 points`, `beats ResNet-18 in two of six pairs and stays below it
+    in three; one is undecided`. Sizes stand where all that is decided points one way, unless not `sized`.
     """
     total = len(differences)
     found = {way: [each for each in differences if each.verdict is way] for way in DECIDED}
     parts: list[str] = []
     for way, verb in zip(DECIDED, verbs, strict=True):
-        if found[way]:
-            of_all = "" if parts else f" of {wording.number_word(total)} {nouns}"
+        if not (count := len(found[way])):
+            continue
+        if count == total:
+            parts.append(f"{verb} {what} {throughout(total, nouns)}")
+        elif not parts:
             parts.append(
-                f"{verb} {again if parts else what} in {wording.number_word(len(found[way]))}{of_all}"
+                f"{verb} {what} in {wording.number_word(count)} of {wording.number_word(total)} {nouns}"
             )
+        else:
+            parts.append(f"{verb} {again} in {wording.number_word(count)}")
     if not parts:
         return ""
     text = " and ".join(parts)
     if sized and len(parts) == 1:
         text += f", by {sizes([each.value for way in DECIDED for each in found[way]])}"
-    open_ones = total - sum(map(len, found.values()))
-    are = "is" if open_ones == 1 else "are"
-    return f"{text}; {wording.number_word(open_ones)} {are} {UNDECIDED}" if open_ones else text
+    left = total - sum(map(len, found.values()))
+    return f"{text}; {wording.number_word(left)} {'is' if left == 1 else 'are'} {UNDECIDED}" if left else text
 
 
 def throughout(total: int, nouns: str) -> str:

@@ -40,17 +40,13 @@ def say(findings: Findings) -> Said:
 def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:
     """What each step to more images brings, in one sentence for the first screen."""
     compared = findings.grid.of(claim.evidence.differences)
-    values = [each.value for each in compared]
     what = "step to more images" if len(compared) == 1 else "steps to more images"
     match claim.reading:
-        case Balance.HIGHER:
-            text = f"accuracy rises {throughout(len(compared), what)}, by {sizes(values)}"
-        case Balance.LOWER:
-            text = f"accuracy falls {throughout(len(compared), what)}, by {sizes(values)}"
         case Balance.LEVEL:
             text = f"accuracy does not change beyond the run-to-run spread {throughout(len(compared), what)}"
         case Balance.UNTESTED:
-            text = f"in the one run of each, a step to more images brings {signed_sizes(values)}: not decided"
+            brings = signed_sizes([each.value for each in compared])
+            text = f"in the one run of each, a step to more images brings {brings}: not decided"
         case _:
             counted = decided(compared, what, ("raise", "lower"), "accuracy")
             text = f"more images {counted}" if counted else f"accuracy is {tally(compared, what)}"

@@ -34,18 +34,14 @@ def say(findings: Findings) -> Said:
 def larger(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
     """What one larger model brings over all pairs, in one sentence for the first screen."""
     compared = findings.grid.of(claim.evidence.differences)
-    values = [each.value for each in compared]
     small, large = names.model(findings.grid.models[0]), names.model(claim.subjects[0])
     pairs = "pair" if len(compared) == 1 else "pairs"
     match claim.reading:
-        case Balance.HIGHER:
-            text = f"{large} beats {small} {throughout(len(compared), pairs)}, by {sizes(values)}"
-        case Balance.LOWER:
-            text = f"{large} stays below {small} {throughout(len(compared), pairs)}, by {sizes(values)}"
         case Balance.LEVEL:
             text = f"{large} is not distinguishable from {small} {throughout(len(compared), pairs)}"
         case Balance.UNTESTED:
-            text = f"in the one run of each, {large} is {signed_sizes(values)} against {small}: not decided"
+            by = signed_sizes([each.value for each in compared])
+            text = f"in the one run of each, {large} is {by} against {small}: not decided"
         case _:
             counted = decided(compared, pairs, ("beats", "stays below"), small)
             text = f"{large} {counted or f'against {small} is {tally(compared, pairs)}'}"

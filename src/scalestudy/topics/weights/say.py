@@ -78,31 +78,22 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
     """What the weights are worth over all pairs, in one sentence for the first screen."""
     init = claim.subjects[0]
     compared = findings.grid.of(claim.evidence.differences)
-    values = [each.value for each in compared]
     models, pairs = f"models {names.init(init)}", "pair" if len(compared) == 1 else "pairs"
     if len(compared) < len(findings.weights.of(init)):
         pairs += " with results"
     match claim.reading:
-        case Balance.HIGHER:
-            text = f"{models} beat those from scratch {throughout(len(compared), pairs)}, by {sizes(values)}"
-        case Balance.LOWER:
-            text = f"{models} stay below those from scratch {throughout(len(compared), pairs)}, by {sizes(values)}"
         case Balance.LEVEL:
             text = (
                 f"{models} are not distinguishable from those from scratch {throughout(len(compared), pairs)}"
             )
         case Balance.UNTESTED:
-            by = signed_sizes(values)
+            by = signed_sizes([each.value for each in compared])
             text = f"in the one run of each, {models} are {by} against those from scratch: not decided"
         case _:
-            counted = decided(
-                compared,
-                pairs,
-                ("beat", "stay below"),
-                "those from scratch",
-                "them",
-                sized=len(models.split()) < 6,  # a first sentence has room for 25 words
-            )
+            # A first sentence has room for 25 words.
+            short = len(models.split()) < 6 or claim.reading in (Balance.HIGHER, Balance.LOWER)
+            verbs = ("beat", "stay below")
+            counted = decided(compared, pairs, verbs, "those from scratch", "them", sized=short)
             text = f"{models} {counted or f'against from scratch: {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
 
