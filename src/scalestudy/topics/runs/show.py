@@ -100,7 +100,7 @@ def _details(
     page: Page, run: Run, plan: dict[str, Any], short: str, shown: list[str], *, whole: bool
 ) -> view.RunDetails:
     names, settings = page.names, run.settings
-    model, init = names.model(str(settings["model"])), names.title(str(settings["init"]))
+    model, init = names.model(str(settings["model"])), names.short_init(str(settings["init"]))
     own = [str(settings.get(key)) if settings.get(key) is not None else wording.MISSING for key in shown]
     state = view.Cell(run.state, run.reason, (run.name,), tone="" if run.complete else "gone")
     cells = [

@@ -1,6 +1,6 @@
 """The section on initial weights: discussion 2."""
 
-from scalestudy.report import view, wording
+from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES, share_of_data
 from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.topics import tables
@@ -29,12 +29,20 @@ def show(page: Page) -> view.Section | None:
     if found.missing is not None:
         return None
     said = say.say(page.findings)
-    blocks: list[view.Block] = page.paragraph(said.synthesis)
-    blocks += [*page.figure("init_gain"), *_gains(page)]
-    blocks += page.points(said.points)
-    blocks += [*page.figure("init_side_by_side"), *page.figure("effective_data"), *_effective(page)]
-    blocks += [*_pretraining(page), *_networks(page), *page.points(said.details)]
-    return view.Section("discussion-weights", TITLE, tuple(blocks))
+    return layout.section(
+        "discussion-weights",
+        TITLE,
+        figures=[*page.paragraph(said.synthesis), *page.figure("init_gain")],
+        tables=[*_gains(page), *_pretraining(page)],
+        points=[page.statement(each) for each in said.points],
+        details=[
+            *page.figure("init_side_by_side"),
+            *page.figure("effective_data"),
+            *_effective(page),
+            *_networks(page),
+            *page.points(said.details),
+        ],
+    )
 
 
 def _gains(page: Page) -> list[view.Block]:
