@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 # Options with which Snakemake runs no job of the study: it shows, lists, cleans, or is itself the job of another one.
@@ -29,7 +30,17 @@ def how_started(arguments: Sequence[str], workflow: Any) -> Start:
 
 
 def force(workflow: Any, files: Sequence[str]) -> None:
-    """Let a dry run of Snakemake 8 or newer count these files as made again; nothing on disk changes for it."""
-    settings = getattr(workflow, "dag_settings", None)
-    if settings is not None and files:
-        settings.forcerun = frozenset({*settings.forcerun, *files})
+    """Let a dry run of Snakemake 8 or newer count these files as made again; nothing on disk changes for it.
+
+    Snakemake hands the workflow its settings only after it has read the Snakefile: the files are added when it does.
+    """
+    if not files or not hasattr(workflow, "dag_settings"):
+        return
+
+    class Forced(type(workflow)):  # type: ignore[misc]  # the class is known only here
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "dag_settings":
+                value = replace(value, forcerun=frozenset({*value.forcerun, *files}))
+            super().__setattr__(name, value)
+
+    workflow.__class__ = Forced
