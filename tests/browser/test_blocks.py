@@ -189,7 +189,7 @@ def test_a_first_tap_on_a_number_tells_its_runs_and_a_second_leads_to_them(open_
     assert all(run in tip(page) for run in cell.get_attribute("data-runs").split())
     assert "#run-" not in page.url
     page.touchscreen.tap(*middle(cell.locator("a")))
-    assert "#run-" in page.url
+    page.wait_for_url(lambda url: "#run-" in url)
 
 
 def test_a_series_stands_out_where_its_name_is_pointed_at(open_page: Open) -> None:

@@ -136,8 +136,18 @@ def test_by_cluster_generic_preempted_and_killed_jobs_are_noticed_and_resume_to_
     killed, preempted = Disturbance(0, None), Disturbance(1, preempt)
     with workplace.start(study, *GENERIC, "report") as process:
         disturb(workplace, slurm, study, killed)
-        failure = f"job {killed.job} failed"
-        seen = workplace.wait(study, failure, lambda: failure in workplace.log(study), 60)
+        failure, held = f"job {killed.job} failed", list[int]()
+
+        def noticed() -> bool:
+            """Whether the failure is said; the other run stands still meanwhile, lest it ends before its turn."""
+            if not held and study.is_training(1) and study.has_checkpoint(1):
+                held.append(study.status(1)["pid"])
+                os.kill(held[0], signal.SIGSTOP)
+            return failure in workplace.log(study)
+
+        seen = workplace.wait(study, failure, noticed, 60)
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
         disturb(workplace, slurm, study, preempted)
         workplace.wait_for_end(study, process)
     # One interval, and the seconds that it takes the job's own Snakemake to end.

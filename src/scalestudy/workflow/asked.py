@@ -17,7 +17,7 @@ def asked_for(config: Mapping[str, Any], configfiles: Sequence[Path | str]) -> t
     Snakemake has merged each file of --configfile into `config`. One that holds a whole study (it has a `dataset`) is
     the study; others give keys, as --config does. Raises UserError where two studies are named.
     """
-    contents = [(str(file), read_yaml(Path(file))) for file in configfiles]
+    contents = [(_from_here(Path(file)), read_yaml(Path(file))) for file in configfiles]
     whole = [
         (file, content) for file, content in contents if isinstance(content, dict) and "dataset" in content
     ]
@@ -37,6 +37,11 @@ def asked_for(config: Mapping[str, Any], configfiles: Sequence[Path | str]) -> t
     ((file, content),) = whole
     own = _as_snakemake_reads(file)
     return file, {key: value for key, value in config.items() if key not in content or value != own.get(key)}
+
+
+def _from_here(file: Path) -> str:
+    """Return a path as a user writes it: Snakemake has made it absolute."""
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
 
 def _as_snakemake_reads(file: str) -> dict[str, Any]:

@@ -147,6 +147,10 @@ class Plan:
         weights = self.runs[run].weights
         return self._needed(run, str(paths.weights_record(weights.name))) if weights else []
 
+    def stands(self, name: str) -> bool:
+        """Return whether a run, or initial weights, stay as they are, whatever becomes of the files that they waited for."""
+        return self._stock is None or name in self._stock.done
+
     def _needed(self, run: str, file: str) -> list[str]:
         """Return a file that a run waits for; nothing for a run that is done without it: it is not made for that."""
         done = self._stock is not None and run in self._stock.done

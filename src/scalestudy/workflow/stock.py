@@ -270,8 +270,11 @@ def say(stock: Stock, fate: str) -> None:
     for path, reason in list(stock.damaged.items())[:_LINES]:
         fault = reason.partition("; the next start")[0]  # this is the next start
         if not fault.startswith((f"{path.parent}/", f"{path.parent}:", "the images")):
+            within = (
+                "." in fault.split(maxsplit=1)[0]
+            )  # the fault of a folder begins with the name of its file
             folder = path.parent == paths.WEIGHTS or path.parent.name == "runs"
-            fault = f"{path}/{fault}" if folder else f"{path} {fault}"
+            fault = f"{path}{'/' if folder and within else ': ' if folder else ' '}{fault}"
         # The arrays of a store are written over: they can be had again from what they were made from.
         becomes = "the data are prepared again" if path.name == "dataset.json" else fate
         print(printable(f"{fault}; {becomes}"), file=sys.stderr)
