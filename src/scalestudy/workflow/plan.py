@@ -148,7 +148,7 @@ class Plan:
         return self._needed(run, str(paths.weights_record(weights.name))) if weights else []
 
     def stands(self, name: str) -> bool:
-        """Return whether a run, or initial weights, stay as they are, whatever becomes of the files that they waited for."""
+        """Return whether a run, or initial weights, stay as they are whatever becomes of what they waited for."""
         return self._stock is None or name in self._stock.done
 
     def _needed(self, run: str, file: str) -> list[str]:
