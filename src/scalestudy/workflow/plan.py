@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, disk_fault
 from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
@@ -54,6 +55,7 @@ class Plan:
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
         self._stock: Stock | None = None
+        self._again: set[str] = set()
 
     def begin(self, started: Start) -> list[str]:
         """Look at what is there, before Snakemake does; return the files that a dry run is to make again.
@@ -69,12 +71,32 @@ class Plan:
         self._stock = take_stock(self.record, self.figures, self.datasets, self.sources)
         if started == "run":
             clear(self._stock, self.name)
+            self._require_folders_to_write_to(self._stock)
             return []
         say(self._stock, "it will be made again")
+        self._again = {*self.runs, *self.sources} - self._stock.done
         to_train = [run for name, run in self.runs.items() if name not in self._stock.done]
         wanted = {*self.results, *self.repairs, *self.files("run.json")}
         wanted |= {str(paths.weights_record(run.weights.name)) for run in to_train if run.weights}
         return [file for file in self._stock.made_again() if file in wanted]
+
+    def _require_folders_to_write_to(self, stock: Stock) -> None:
+        """Raise UserError where something is to be made in a folder that cannot be written to."""
+        if not (stock.damaged or stock.stale) and all(Path(file).exists() for file in self.everything()):
+            return
+        to_train = [run for name, run in self.runs.items() if name not in stock.done]
+        needed = {
+            *(Path(self.store(run.dataset)) for run in to_train),
+            *(paths.weights_record(run.weights.name) for run in to_train if run.weights),
+        }
+        folders = [file.parent for file in sorted(needed) if not file.exists()]
+        for folder in (*folders, paths.study_folder(self.name), paths.report_folder(self.name)):
+            while not folder.exists():
+                folder = folder.parent
+            try:
+                TemporaryFile(dir=folder).close()
+            except OSError as error:
+                raise UserError(disk_fault(OSError(error.errno, error.strerror, str(folder)))) from None
 
     @property
     def repairs(self) -> list[str]:
@@ -148,8 +170,11 @@ class Plan:
         return self._needed(run, str(paths.weights_record(weights.name))) if weights else []
 
     def stands(self, name: str) -> bool:
-        """Return whether a run, or initial weights, stay as they are whatever becomes of what they waited for."""
-        return self._stock is None or name in self._stock.done
+        """Return whether a run, or initial weights, count as made whatever becomes of the files that they waited for.
+
+        All do where jobs run: what is made from other files was taken away before. A dry run takes nothing away.
+        """
+        return name not in self._again
 
     def _needed(self, run: str, file: str) -> list[str]:
         """Return a file that a run waits for; nothing for a run that is done without it: it is not made for that."""
