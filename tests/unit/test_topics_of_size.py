@@ -41,13 +41,13 @@ def of_size(gain: float) -> Callable[[Settings], float]:
             0.05,
             Balance.HIGHER,
             Direction.RISES,
-            "More images raise accuracy in all eight steps to more images",
+            "More images raise accuracy in all eight steps, by",
         ),
         (
             -0.05,
             Balance.LOWER,
             Direction.FALLS,
-            "More images lower accuracy in all eight steps to more images",
+            "More images lower accuracy in all eight steps, by",
         ),
         (
             0.0,

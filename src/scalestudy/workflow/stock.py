@@ -95,7 +95,8 @@ def take_stock(
         ):  # else it did not finish, and is trained in any case
             stock.damaged[folder] = result.reason
     _look_at_what_follows(stock, record, figures, digest_of_runs(results))
-    _look_at_times(stock, study)
+    inputs = [paths.dataset_folder(name) / "dataset.json" for name in datasets]
+    _look_at_times(stock, study, [*inputs, *map(paths.weights_record, sources)])
     return stock
 
 
@@ -221,11 +222,11 @@ def _content(path: Path) -> Any:
         return None
 
 
-def _look_at_times(stock: Stock, study: str) -> None:
+def _look_at_times(stock: Stock, study: str, inputs: Iterable[Path]) -> None:
     """Find files of a time to come, as a clock leaves them that was set back: whatever follows would be older."""
     latest = time.time() + _CLOCKS_DIFFER
     folder, report = paths.study_folder(study), paths.report_folder(study)
-    files = [folder / name for name in ("study.json", "findings.json", *TABLES)]
+    files = [*inputs, *(folder / name for name in ("study.json", "findings.json", *TABLES))]
     files += [report / "report.html", report / "report.md", *(folder / "figures").glob("*")]
     files += [paths.run_folder(study, run) / name for run in stock.done for name in paths.RUN_FILES]
     for path in files:

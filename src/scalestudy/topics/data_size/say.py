@@ -48,7 +48,7 @@ def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:
             brings = signed_sizes([each.value for each in compared])
             text = f"in the one run of each, a step to more images brings {brings}: not decided"
         case _:
-            counted = decided(compared, what, ("raise", "lower"), "accuracy")
+            counted = decided(compared, what.removesuffix(" to more images"), ("raise", "lower"), "accuracy")
             text = f"more images {counted}" if counted else f"accuracy is {tally(compared, what)}"
     return Sentence(wording.sentence(text), claim.evidence, ("accuracy_by_size",), ("data_size",))
 

@@ -93,7 +93,8 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             # A first sentence has room for 25 words.
             short = len(models.split()) < 6 or claim.reading in (Balance.HIGHER, Balance.LOWER)
             verbs = ("beat", "stay below")
-            counted = decided(compared, pairs, verbs, "those from scratch", "them", sized=short)
+            nouns = pairs if short else pairs.removesuffix(" with results")
+            counted = decided(compared, nouns, verbs, "those from scratch", "them", sized=short)
             text = f"{models} {counted or f'against from scratch: {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
 
