@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` means: one for each CPU that the tests may use."""
-    return min(usable_cpus(), MOST_WORKERS)
+    """Return how many processes `-n auto` means: one for each CPU that may be used, one for those that wait."""
+    return min(usable_cpus() + 1, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
