@@ -2,6 +2,7 @@
 
 from scalestudy.report import layout, view, wording
 from scalestudy.report.tables import Column, number, plain
+from scalestudy.study.settings import RunSettings
 from scalestudy.topics.page import Page
 from scalestudy.topics.setup.find import Budget, Experiment, ModelFacts
 
@@ -9,7 +10,12 @@ TITLE = "What was studied"
 SUBSETS_NOTE = "Subsets are stratified by class and nested: a smaller one is contained in each larger one."
 MODELS_NOTE = "The head is a new linear layer with one output per class."
 MOST_NAMES = 24
-IDLE = {"steps": None, "label_smoothing": 0.0, "dropout": 0.0, "weight_decay": 0.0, "augmentation": "none"}
+_DEFAULTS = RunSettings().model_dump(mode="json")
+# What a recipe leaves alone is not listed: neutral values, and settings of later versions at their defaults.
+IDLE = {
+    **{key: value for key, value in _DEFAULTS.items() if key not in RunSettings().lasting()},
+    **{"steps": None, "label_smoothing": 0.0, "dropout": 0.0, "weight_decay": 0.0, "augmentation": "none"},
+}
 
 
 def show(page: Page) -> view.Section:
