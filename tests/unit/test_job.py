@@ -270,6 +270,17 @@ def test_a_finished_run_says_what_it_was(one: Job) -> None:
     assert float(rows[-1]["test_accuracy"]) == (saved["labels"] == saved["predictions"]).mean()
 
 
+def test_a_run_by_hand_touches_nothing_beside_its_own_folder(one: Job, tmp_path: Path) -> None:
+    strangers = tmp_path / "mine" / "checkpoints" / "run.pt"
+    strangers.parent.mkdir(parents=True)
+    strangers.write_text("somebody else's")
+    assert run_job(changed(one, output=tmp_path / "mine" / "run")) == 0
+    assert strangers.read_text() == "somebody else's"
+    assert sorted(path.name for path in (tmp_path / "mine").rglob("*.*") if "run" not in path.parts) == [
+        "run.pt"
+    ]
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_run_that_diverges_is_recorded_as_such_and_is_no_failure(one: Job, optimizer: str) -> None:
     assert run_job(changed(one, settings=settings(lr=1e6, epochs=2, optimizer=optimizer))) == 0

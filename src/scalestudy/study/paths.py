@@ -45,8 +45,13 @@ def run_log(study: str, run: str) -> Path:
 
 
 def checkpoint_file(run_folder: Path) -> Path:
-    """Return the resume checkpoint of the run in `run_folder`: beside the runs, never a declared output."""
-    above = run_folder.parent.parent if run_folder.parent.name == "runs" else run_folder.parent
+    """Return the resume checkpoint of the run in `run_folder`: never a declared output, which Snakemake removes.
+
+    It lies beside the runs of a study, beside the weights of a project, and within any other folder: what lies around
+    that is somebody else's.
+    """
+    ours = {"runs": run_folder.parent.parent, "weights": run_folder.parent}
+    above = ours.get(run_folder.parent.name, run_folder)
     return above / "checkpoints" / f"{run_folder.name}.pt"
 
 
