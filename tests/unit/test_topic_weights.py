@@ -13,14 +13,15 @@ from scalestudy.files import read_json, write_json
 from scalestudy.findings.model import Balance, Direction, Stance
 from scalestudy.report import wording
 from scalestudy.report.figures.drawing import save
+from scalestudy.report.names import Names
 from scalestudy.results.record import read_record, write_record
 from scalestudy.topics import figure_names, weights
 from scalestudy.topics.drawing import draw
 from scalestudy.topics.findings import Findings, write_findings
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page
-from scalestudy.topics.weights.find import Missing, Order, Why, effective_data
-from scalestudy.topics.weights.say import say
+from scalestudy.topics.weights.find import Missing, Order, Pretraining, Why, effective_data
+from scalestudy.topics.weights.say import pretraining, say
 from scalestudy.topics.weights.show import show
 
 SIZES = {"1/16": 0, "1/2": 1, "1": 2}
@@ -267,6 +268,15 @@ def test_what_the_pretraining_saw_is_found_in_its_own_files_and_said(folder: Pat
         "labels, for 100 steps."
     )
     assert stances(inputs.findings)[Why.MORE_TRAINING] is Stance.OPEN
+
+
+def test_braces_in_a_title_are_letters_and_models_that_saw_the_same_share_a_sentence() -> None:
+    seen = {"source": "upstream", "dataset": "{data} {0}", "images": 640, "steps": 100, "labels_used": True}
+    made = [Pretraining(init="mine", model=model, **seen) for model in ("resnet18", "resnet50")]
+    (sentence,) = pretraining(Names({"mine": "pretrained on {x}"}), made)
+    assert sentence.text == (
+        "{x} trained ResNet-18 and ResNet-50 on 640 images ({data} {0}), with their labels, for 100 steps."
+    )
 
 
 def test_the_numbers_of_the_section_are_those_of_the_runs_that_they_name(

@@ -184,23 +184,24 @@ def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
 
 def pretraining(names: Names, made: Sequence[Pretraining]) -> list[Sentence]:
     """What upstream stages saw, one sentence for models that saw the same; nothing of weights from elsewhere."""
-    alike: dict[str, list[str]] = {}
+    alike: dict[tuple[str, str], list[str]] = {}
     for each in made:
         if each.images is None or each.steps is None:
             continue
         images = wording.count(each.images)
-        seen = f"{images} of the study's own training images"
-        if not each.own_images:
-            seen = f"{images} images ({each.dataset})"
+        whose = "of the study's own training images" if each.own_images else f"images ({each.dataset})"
         labels = "with" if each.labels_used else "without"
-        text = f"{seen}, {labels} their labels, for {wording.counted(each.steps, 'step')}"
+        seen = f"{images} {whose}, {labels} their labels, for {wording.counted(each.steps, 'step')}"
         model = names.model(each.model) if each.model else "the models"
-        alike.setdefault(f"{wording.capitalised(names.title(each.init))} trained {{}} on {text}", []).append(
-            model
-        )
+        alike.setdefault((wording.capitalised(names.title(each.init)), seen), []).append(model)
     return [
-        Sentence(wording.sentence(text.format(wording.listing(models))), Evidence(), (), ("pretraining",))
-        for text, models in alike.items()
+        Sentence(
+            wording.sentence(f"{title} trained {wording.listing(models)} on {seen}"),
+            Evidence(),
+            (),
+            ("pretraining",),
+        )
+        for (title, seen), models in alike.items()
     ]
 
 
