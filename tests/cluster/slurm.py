@@ -58,6 +58,7 @@ SlurmdTimeout=10
 ReturnToService=2
 KillWait=5
 InactiveLimit=0
+MinJobAge=3600
 SlurmdParameters=config_overrides
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 Gres=gpu:2 State=UNKNOWN
 PartitionName=low Nodes=node1 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
@@ -197,7 +198,7 @@ class Slurm:
         ).stdout.strip()
 
     def state(self, job: str) -> str:
-        """Return a job's state, such as RUNNING or TIMEOUT; a job that ended is known for five minutes."""
+        """Return a job's state, such as RUNNING or TIMEOUT; a job that ended is known for an hour."""
         return self.ask("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
 
     @contextlib.contextmanager

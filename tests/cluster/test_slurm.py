@@ -1,6 +1,5 @@
 """Whole studies on a real Slurm: by the plugin, by cluster-generic, by Snakemake 7; jobs and Snakemake killed."""
 
-import contextlib
 import os
 import signal
 import time
@@ -12,6 +11,8 @@ from slurm import Slurm
 from workplace import GENERIC, PLUGIN, POLL, TO_THE_TABLE, Study, Workplace, slurm_job
 
 pytestmark = [pytest.mark.cluster, pytest.mark.workflow]
+ALIVE = ("RUNNING", "COMPLETING")  # what Slurm says of a job before it knows how the job ended
+SEEDS = (0, 1, 2)
 
 
 @pytest.fixture(scope="session")
@@ -23,43 +24,38 @@ def undisturbed(workplace: Workplace) -> Study:
 
 
 class Disturbance:
-    """Something that Slurm or a signal does to the run of a seed once it trains.
+    """Something that Slurm or, by default, SIGKILL does to the run of a seed while it trains.
 
-    The training stands still until Slurm has acted, so that it cannot end before.
+    The run waits in its training until Slurm has acted, so that it cannot end before.
     """
 
-    def __init__(self, seed: int, act: Callable[[str], object] | None) -> None:
+    def __init__(self, seed: int, act: Callable[[str], object] | None = None) -> None:
         self.seed, self.act = seed, act
-        self.pid, self.job, self.at = 0, "", 0.0
+        self.job, self.over = "", False
 
-    def begin(self, study: Study) -> bool:
-        """Act if the run trains; return whether it has begun."""
-        if not self.job and study.is_training(self.seed) and study.has_checkpoint(self.seed):
-            self.pid = study.status(self.seed)["pid"]
-            self.job = slurm_job(self.pid)
-            self.at = time.monotonic()
-            os.kill(self.pid, signal.SIGKILL if self.act is None else signal.SIGSTOP)
-            if self.act is not None:
+    def go_on(self, slurm: Slurm, study: Study) -> bool:
+        """Act if the run trains by now; return whether that has come to its end."""
+        if not self.job and study.is_held(self.seed):
+            pid = study.status(self.seed)["pid"]
+            self.job = slurm_job(pid)
+            if self.act is None:
+                os.kill(pid, signal.SIGKILL)
+            else:
                 self.act(self.job)
-        return bool(self.job)
-
-    def end(self, slurm: Slurm) -> bool:
-        """Let the training hear what Slurm has to say to it; return whether that is so."""
-        if self.job and self.act is not None and slurm.state(self.job) != "RUNNING":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGCONT)
-            self.act = None
-        return bool(self.job) and self.act is None
+        if self.job and not self.over and (self.act is None or slurm.state(self.job) != "RUNNING"):
+            study.let_go(self.seed)
+            self.over = True
+        return self.over
 
 
 def disturb(workplace: Workplace, slurm: Slurm, study: Study, *disturbances: Disturbance) -> None:
     """Let each of these happen as soon as its run trains, whichever comes first."""
 
     def all_over() -> bool:
-        over = [each.begin(study) and each.end(slurm) for each in disturbances]
+        over = [each.go_on(slurm, study) for each in disturbances]
         return all(over)
 
-    workplace.wait(study, "for the disturbances", all_over, 300)
+    workplace.wait(study, "for the disturbances", all_over, 600)
 
 
 def assert_resumed_with_the_same_numbers(study: Study, undisturbed: Study, *seeds: int) -> None:
@@ -91,8 +87,9 @@ def test_by_the_plugin_a_study_reaches_its_report_though_every_job_was_disturbed
     others = [
         Disturbance(0, cancel),
         Disturbance(2, lambda job: slurm.ask("scontrol", "requeue", job)),
-        Disturbance(3, None),
+        Disturbance(3),
     ]
+    study.hold(0, 1, 2, 3)
     with workplace.start(study, *PLUGIN, "report") as process:
         disturb(workplace, slurm, study, limited, *others)
         workplace.wait_for_end(study, process)
@@ -110,12 +107,13 @@ def test_by_the_plugin_a_killed_snakemake_started_again_trains_nothing_twice(
     slurm: Slurm, workplace: Workplace, undisturbed: Study
 ) -> None:
     study = workplace.study("plugin-killed", 0)
+    study.hold(0)
     with workplace.start(study, *PLUGIN, *TO_THE_TABLE) as process:
-        workplace.wait(study, "for the run to train", lambda: study.is_training(0))
-        pid = study.status(0)["pid"]
+        workplace.wait(study, "for the run to train", lambda: study.is_held(0))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    os.kill(pid, 0)  # the job lives on
+    os.kill(study.status(0)["pid"], 0)  # the job lives on
+    study.let_go(0)
     workplace.finish(study, *PLUGIN, *TO_THE_TABLE)
     assert "this run has finished before; its files are put back, nothing is trained" in study.log(0)
     assert study.record(0)["resumed_from"] == []
@@ -133,25 +131,16 @@ def test_by_cluster_generic_preempted_and_killed_jobs_are_noticed_and_resume_to_
             "sbatch", "--partition=high", "--gres=gpu:2", "--mem=100", "--output=/dev/null", "--wrap=sleep 1"
         )
 
-    killed, preempted = Disturbance(0, None), Disturbance(1, preempt)
+    killed, preempted = Disturbance(0), Disturbance(1, preempt)
+    study.hold(0, 1)
     with workplace.start(study, *GENERIC, "report") as process:
         disturb(workplace, slurm, study, killed)
-        failure, held = f"job {killed.job} failed", list[int]()
-
-        def noticed() -> bool:
-            """Whether the failure is said; the other run stands still meanwhile, lest it ends before its turn."""
-            if not held and study.is_training(1) and study.has_checkpoint(1):
-                held.append(study.status(1)["pid"])
-                os.kill(held[0], signal.SIGSTOP)
-            return failure in workplace.log(study)
-
-        seen = workplace.wait(study, failure, noticed, 60)
-        for pid in held:
-            os.kill(pid, signal.SIGCONT)
+        workplace.wait(study, "for Slurm to notice", lambda: slurm.state(killed.job) not in ALIVE)
+        failure, known = f"job {killed.job} failed", time.monotonic()
+        noticed = workplace.wait(study, failure, lambda: failure in workplace.log(study))
         disturb(workplace, slurm, study, preempted)
         workplace.wait_for_end(study, process)
-    # One interval, and the seconds that it takes the job's own Snakemake to end.
-    assert seen - killed.at < POLL + 8
+    assert noticed - known < POLL + 8  # one interval, and the seconds that a question takes on a busy machine
     assert f"job {preempted.job} failed" not in workplace.log(study)
     assert_resumed_with_the_same_numbers(study, undisturbed, 0, 1)
     assert_report(study, 2)
@@ -160,7 +149,7 @@ def test_by_cluster_generic_preempted_and_killed_jobs_are_noticed_and_resume_to_
 def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with_each_job_submitted_once(
     slurm: Slurm, workplace: Workplace, undisturbed: Study, snakemake_7: Path
 ) -> None:
-    study = workplace.study("seven", 0, 1, 2)
+    study = workplace.study("seven", *SEEDS)
     submit = (
         "scalestudy-submit sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} "
         "--time={resources.runtime} --gres=gpu:{resources.gpu} --output=.snakemake/cluster/%j.log"
@@ -175,28 +164,19 @@ def test_by_snakemake_7_killed_and_started_again_a_study_reaches_its_report_with
         "20",
         "report",
     )
-    before, pids = slurm.submissions_so_far(), set[int]()
+    before = slurm.submissions_so_far()
+    study.hold(*SEEDS)
     with workplace.start(study, *command) as process:
-        workplace.wait(study, "for two runs to train", lambda: stand_still(study, pids) == 2)
+        workplace.wait(study, "for two runs to train", lambda: sum(map(study.is_held, SEEDS)) == 2)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     with workplace.start(study, *command) as process:
         taken_over = "of an earlier Snakemake is still there"
         workplace.wait(study, taken_over, lambda: workplace.log(study).count(taken_over) >= 2)
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        study.let_go(*SEEDS)
         workplace.wait_for_end(study, process)
     assert slurm.submissions_so_far() - before == 3
-    for seed in (0, 1, 2):
+    for seed in SEEDS:
         assert study.record(seed)["resumed_from"] == []
         assert study.metrics(seed) == undisturbed.metrics(seed)
     assert_report(study, 3)
-
-
-def stand_still(study: Study, pids: set[int]) -> int:
-    """Stop each run that trains by now, so that it cannot end; return how many that are."""
-    for seed in (0, 1, 2):
-        if study.is_training(seed, 1) and (pid := study.status(seed)["pid"]) not in pids:
-            os.kill(pid, signal.SIGSTOP)
-            pids.add(pid)
-    return len(pids)

@@ -1,8 +1,6 @@
 """The queue of a real Slurm: full, requeued, a node that goes down; jobs packed; Snakemake 7 as it is typed."""
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +29,11 @@ def test_as_it_is_typed_for_snakemake_7_a_study_reaches_its_report_and_a_cancell
     command = (snakemake_7, "--jobs", "4", "--cluster", submit, "report")
     workplace.finish(study, *command)
     assert "2 of 2 runs" in study.report.read_text(encoding="utf-8")
+    cancelled.hold(1)
     with workplace.start(cancelled, *command) as process:
-        workplace.wait(cancelled, "for a run to train", lambda: cancelled.is_training(1))
-        pid = cancelled.status(1)["pid"]
-        os.kill(pid, signal.SIGSTOP)
-        job = slurm_job(pid)
+        workplace.wait(cancelled, "for a run to train", lambda: cancelled.is_held(1))
+        job = slurm_job(cancelled.status(1)["pid"])
         slurm.ask("scancel", job)
-        os.kill(pid, signal.SIGCONT)
         assert process.wait(240) == 1
     assert f"job {job} failed: CANCELLED" in workplace.log(cancelled)
     assert f"failed    {run_name(cancelled, 1)}  job {job}: CANCELLED" in workplace.status(cancelled)
@@ -80,19 +76,14 @@ def test_a_requeued_run_is_queued_and_not_failed_and_watch_stays_until_it_is_don
     watch = workplace.root / "watch.log"
 
     def disturbed(act: Callable[[str], None]) -> None:
-        """Let the run hear from Slurm while it stands still, and wait until `status` says where it is."""
-        workplace.wait(
-            study, "for the run to train", lambda: study.is_training(0) and study.has_checkpoint(0)
-        )
-        pid = study.status(0)["pid"]
-        job = slurm_job(pid)
-        os.kill(pid, signal.SIGSTOP)
+        """Let the run hear from Slurm while it trains, and wait until `status` says where it is."""
+        workplace.wait(study, "for the run to train", lambda: study.is_held(0))
+        job = slurm_job(study.status(0)["pid"])
         act(job)
-        workplace.wait(study, "for the job to wait", lambda: slurm.state(job) != "RUNNING")
-        os.kill(pid, signal.SIGCONT)
         line = f"queued    {run_name(study, 0)}  requeued (job {job}: "
         workplace.wait(study, line, lambda: line in workplace.status(study))
 
+    study.hold(0)
     with workplace.start(study, *GENERIC, *TO_THE_TABLE) as process:
         words = ["scalestudy", "status", study.name, "--watch"]
         with watch.open("wb") as output:
@@ -101,6 +92,7 @@ def test_a_requeued_run_is_queued_and_not_failed_and_watch_stays_until_it_is_don
             disturbed(lambda job: slurm.ask("scontrol", "requeue", job))
             disturbed(lambda job: node_goes_down_and_comes_back(slurm))
             assert watching.poll() is None
+            study.let_go(0)
             workplace.wait_for_end(study, process)
             assert watching.wait(20) == 0
         finally:

@@ -19,6 +19,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "templates", "src")
 EPOCHS = 6
+HELD_AFTER = 2  # epochs that a run trains before it waits to be let go
 POLL = 4  # seconds between Snakemake's questions about its jobs
 COMMON = ("--latency-wait", "20")
 PLUGIN = (
@@ -34,6 +35,14 @@ GENERIC = (
     *("--seconds-between-status-checks", str(POLL), *COMMON),
 )
 TO_THE_TABLE = ("--until", "collect")
+SAVE = """\
+                training.save(checkpoint, fingerprint, progress.say)
+"""
+HOLD = f"""\
+                hold = checkpoint.parents[1] / f"hold-{{settings.seed}}"
+                while epoch >= {HELD_AFTER} and hold.exists() and not stop_asked():
+                    time.sleep(0.05)
+"""
 # Everything that could differ between two processes on a machine is fixed: precision above all, which `auto` times.
 STUDY = f"""\
 title: "A small study on a cluster"
@@ -75,14 +84,22 @@ class Study:
         except (OSError, ValueError):
             return {}
 
-    def is_training(self, seed: int, epoch: int = 2) -> bool:
-        """Return whether the run has finished `epoch` epochs and goes on."""
-        status = self.status(seed)
-        return status.get("state") == "running" and status["epoch"] >= epoch
+    def hold(self, *seeds: int) -> None:
+        """Let these runs wait after each epoch from `HELD_AFTER` on, until they are let go or told to stop."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        for seed in seeds:
+            (self.results / f"hold-{seed}").touch()
 
-    def has_checkpoint(self, seed: int) -> bool:
-        """Return whether the run can go on from a checkpoint if it dies without a word."""
-        return any(self.results.glob(f"checkpoints/*_s{seed}-*.pt"))
+    def let_go(self, *seeds: int) -> None:
+        """Let these runs go on."""
+        for seed in seeds:
+            (self.results / f"hold-{seed}").unlink(missing_ok=True)
+
+    def is_held(self, seed: int) -> bool:
+        """Return whether a run on hold has come so far that it waits, with a checkpoint to go on from."""
+        status = self.status(seed)
+        trains = status.get("state") == "running" and status["epoch"] >= HELD_AFTER
+        return trains and any(self.results.glob(f"checkpoints/*_s{seed}-*.pt"))
 
     def record(self, seed: int) -> dict[str, Any]:
         """Return what run.json says of the finished run."""
@@ -117,13 +134,17 @@ class Workplace:
                 shutil.copytree(PROJECT / part, root / part, ignore=ignored)
             else:
                 shutil.copy2(PROJECT / part, root / part)
-        # These runs are too short for a checkpoint every few seconds: here they save after each epoch.
+        # These runs are too short for a checkpoint every few seconds: here they save after each epoch. And on a busy
+        # machine they may be over before anybody looks: after that they wait, while `Study.hold` asks them to.
         loop = root / "src" / "scalestudy" / "training" / "loop.py"
         text = loop.read_text()
-        assert text.count("SECONDS_BETWEEN_CHECKPOINTS = 5.0") == 1
-        loop.write_text(
-            text.replace("SECONDS_BETWEEN_CHECKPOINTS = 5.0", "SECONDS_BETWEEN_CHECKPOINTS = 0.0")
-        )
+        for old, new in (
+            ("SECONDS_BETWEEN_CHECKPOINTS = 5.0", "SECONDS_BETWEEN_CHECKPOINTS = 0.0"),
+            (SAVE, SAVE + HOLD),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        loop.write_text(text)
 
     def study(self, name: str, *seeds: int, root: Path | None = None) -> Study:
         """Write a study of one run for each seed, into the project or another folder."""
