@@ -38,9 +38,7 @@ rule fetch_weights:
 rule pretrain:
     """An upstream stage: initial weights trained on other data, or without labels."""
     input:
-        lambda wildcards: (ancient if PLAN.stands(wildcards.weights) else list)(
-            PLAN.upstream_data(wildcards.weights)
-        ),
+        lambda wildcards: PLAN.upstream_data(wildcards.weights),
     output:
         "weights/{weights}/weights.json",
     log:

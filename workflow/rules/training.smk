@@ -3,13 +3,8 @@
 
 rule train:
     input:
-        # By their contents, not their times: a run of other data or weights is taken away at the start.
-        data=lambda wildcards: (ancient if PLAN.stands(wildcards.run) else list)(
-            PLAN.run_data(wildcards.run)
-        ),
-        weights=lambda wildcards: (ancient if PLAN.stands(wildcards.run) else list)(
-            PLAN.run_weights(wildcards.run)
-        ),
+        data=lambda wildcards: PLAN.run_data(wildcards.run),
+        weights=lambda wildcards: PLAN.run_weights(wildcards.run),
     output:
         metrics=report(
             f"{RESULTS}/runs/{{run}}/metrics.csv",

@@ -169,17 +169,18 @@ class Plan:
         weights = self.runs[run].weights
         return self._needed(run, str(paths.weights_record(weights.name))) if weights else []
 
-    def stands(self, name: str) -> bool:
-        """Return whether a run, or initial weights, count as made whatever becomes of the files that they waited for.
+    def _needed(self, name: str, file: str) -> list[str]:
+        """Return the file that a run, or initial weights, wait for; nothing where they are done without it.
 
-        All do where jobs run: what is made from other files was taken away before. A dry run takes nothing away.
+        What it holds decides, not its time, so it is `ancient`: what is made from other contents was taken away at the
+        start. A dry run takes nothing away: there the file's being made again makes again what waits for it.
         """
-        return name not in self._again
+        from snakemake.io import ancient  # not for those who read a plan without Snakemake
 
-    def _needed(self, run: str, file: str) -> list[str]:
-        """Return a file that a run waits for; nothing for a run that is done without it: it is not made for that."""
-        done = self._stock is not None and run in self._stock.done
-        return [] if done and not Path(file).exists() else [file]
+        done = self._stock is not None and name in self._stock.done
+        if done and not Path(file).exists():
+            return []
+        return [file if name in self._again else ancient(file)]
 
     def check_for_snakemakes_report(self, words: Sequence[str]) -> None:
         """Raise UserError where Snakemake is asked for its own report, which needs every run, and some are missing."""
