@@ -8,7 +8,7 @@ from snakemake import __version__ as snakemake_version
 from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
-from scalestudy.workflow.ending import name_report_at_exit
+from scalestudy.workflow.ending import name_report_at_exit, note_at_exit_if_included
 from scalestudy.workflow.plan import Plan, one_of, project_files
 from scalestudy.workflow.scheduler import put_commands_on_path
 from scalestudy.workflow.starting import force, how_started
@@ -25,6 +25,7 @@ shell.prefix(
 # Snakemake finds the commands of profiles/cluster, wherever it was started.
 put_commands_on_path()
 
+note_at_exit_if_included(workflow)
 try:
     PLAN = Plan(config, workflow.overwrite_configfiles or ())
     force(workflow, PLAN.begin(how_started(sys.argv[1:], workflow)))

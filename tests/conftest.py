@@ -16,8 +16,10 @@ How to keep `make test` fast (under 6 minutes on two cores); it works on several
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
+from snakemake7 import snakemake_7_command
 
 from scalestudy.machine import usable_cpus
 
@@ -50,3 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("faults"):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def snakemake_7() -> Path:
+    """Give the `snakemake` command of version 7.32."""
+    return snakemake_7_command()

@@ -1,6 +1,7 @@
 """Studies, data and results in a folder of one's own, with this workflow as a Snakemake module: to the report."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,3 +112,32 @@ def test_the_lock_on_a_study_holds_there_too(own: Project) -> None:
 
 def _statuses(root: Path) -> list[Path]:
     return list(root.glob("results/tiny/runs/*/status.json"))
+
+
+def test_by_snakemake_7_a_study_runs_to_its_report(own: Project, snakemake_7: Path) -> None:
+    study = ["study=tiny", "name=seven", "recipe={model: resnet18, batch_size: 8, epochs: 1}"]
+    done = subprocess.run(
+        [snakemake_7, "--cores", "2", "--config", *study],
+        cwd=own.root,
+        env={**own.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "The report is ready: report/seven/report.html"
+
+
+def test_included_it_says_how_to_name_its_target(own: Project, tmp_path: Path) -> None:
+    """Snakemake takes no default target from an included file, and would say that there is nothing to be done."""
+    shutil.copytree(own.root / "config", tmp_path / "config")
+    (tmp_path / "Snakefile").write_text(f'include: "{PROJECT / "Snakefile"}"\n')
+    mine = Project(tmp_path, own.environment)
+    config = (
+        "--config",
+        "study=tiny",
+        f"dataset={{source: imagefolder, folder: {own.root.parent / 'pets'}}}",
+    )
+    asked_for_nothing = mine.snakemake("-n", *config)
+    assert "snakemake --cores all all" in asked_for_nothing.stderr.splitlines()[-1]
+    assert mine.planned_jobs("all", *config)["train"] == 2

@@ -11,6 +11,8 @@ from scalestudy.study.paths import WORKFLOW
 _SNAKEFILE = """\
 # The studies of this folder: snakemake --cores all --config study=NAME
 # The workflow itself is that of the installed scalestudy; rules of your own can follow below.
+from snakemake import __version__ as snakemake_version
+
 from scalestudy.workflow.project import workflow_snakefile
 
 
@@ -25,16 +27,17 @@ use rule * from scalestudy
 
 
 # What happens at the start (one Snakemake at a time on a study), at the end, and after a failure.
-onstart:
-    scalestudy.onstart()
+# Snakemake 7 takes it from the module by itself.
+if not snakemake_version.startswith("7."):
 
+    onstart:
+        scalestudy.onstart()
 
-onsuccess:
-    scalestudy.onsuccess()
+    onsuccess:
+        scalestudy.onsuccess()
 
-
-onerror:
-    scalestudy.onerror()
+    onerror:
+        scalestudy.onerror()
 """
 
 _README = """\
