@@ -19,6 +19,7 @@ WORDS = re.compile(
 )
 VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, reverse=True))
 NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
+SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) settings?"
 # Words that quantify nothing where they stand so.
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
@@ -94,6 +95,10 @@ def check(sentence: Sentence, findings: Findings) -> bool:
             assert found, f"quantifies over nothing: {sentence.text}"
             holds(found, match)
             rest, quantifies = rest.replace(match[0], ""), True
+    if match := re.search(SETTINGS, rest, flags=re.I):
+        if match["all"]:
+            assert len(sentence.evidence.cells) == NUMBERS[match["all"].lower().removeprefix("all ")]
+        rest, quantifies = rest.replace(match[0], ""), True
     for idiom in IDIOMS:
         rest = re.sub(idiom, "", rest, flags=re.I)
     assert not WORDS.search(rest), f"no check for: {sentence.text}"

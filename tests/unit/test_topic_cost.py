@@ -163,7 +163,6 @@ def test_the_figure_shows_each_setting_at_its_price_with_the_best_reported_numbe
     inputs = Inputs(study)
     drawing = draw("cost", inputs)
     assert len(drawing.wide.rows) == len(inputs.findings.cost.prices)
-    assert drawing.wide.title == texts(inputs.findings)[2]
     assert "the highest reported number, 93.0 %" in drawing.wide.caption
     (axes,) = drawing.wide.figure.axes
     assert axes.get_ylim()[1] > 0.93

@@ -199,7 +199,8 @@ class Table:
 class Figure:
     """A figure with its number, its words, and its files (paths relative to the report's folder).
 
-    `title` is its finding. `narrow` is the same drawing for a narrow screen (SVG as `svg`; empty: there is none).
+    `title` says what it shows, a sentence of the section what follows from it. `narrow` is the same drawing for a
+    narrow screen (SVG as `svg`; empty: there is none).
     """
 
     kind: ClassVar[str] = "figure"

@@ -93,6 +93,15 @@ def throughout(total: int, nouns: str) -> str:
     return f"in {'both' if total == 2 else f'all {wording.number_word(total)}'} {nouns}"
 
 
+def share_of(count: int, total: int, noun: str) -> str:
+    """Return `the one setting`, `both settings`, `all six settings`, `three of six settings`."""
+    if total == 1 == count:
+        return f"the one {noun}"
+    if count == total:
+        return f"{'both' if total == 2 else f'all {wording.number_word(total)}'} {noun}s"
+    return f"{wording.number_word(count)} of {wording.number_word(total)} {noun}s"
+
+
 def sizes(values: Sequence[float]) -> str:
     """Return the range of sizes of differences, without signs: `3.1 points`, `3.1 to 21.0 points`."""
     low, high = min(map(abs, values)), max(map(abs, values))

@@ -68,8 +68,8 @@ class Painted:
 class Sheet:
     """A figure in the making: the drawing, the words that go with it, its data, and its marks.
 
-    `title` says what the figure shows, as a finding where there is one. A `series` of the methods is the name of the
-    line that an artist belongs to: what belongs together stands out together.
+    `title` says what the figure shows. A `series` of the methods is the name of the line that an artist belongs to:
+    what belongs together stands out together.
     """
 
     title: str

@@ -11,7 +11,6 @@ from scalestudy.report.figures.front import FrontFigure, Offer
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
-from scalestudy.topics.cost import say
 from scalestudy.topics.cost.find import Price
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
@@ -37,7 +36,7 @@ class Row:
 
 def cost(inputs: Inputs) -> Picture:
     """Result against seconds of training, pretraining included; those that no other beats carry their names."""
-    found, grid, names = inputs.findings.cost, inputs.findings.grid, inputs.names
+    found, grid = inputs.findings.cost, inputs.findings.grid
     if found.missing is not None:
         raise MissingDataError(NO_TIMES)
     priced = [(price, grid.cells[price.cell]) for price in found.prices]
@@ -55,9 +54,8 @@ def cost(inputs: Inputs) -> Picture:
     def across(axes: Axes) -> None:
         time_axis(axes, seconds, title="training of one run, pretraining included")
 
-    said = say.front(inputs.findings, names)
     return FrontFigure(
-        title=said[-1].text if said else TITLE,
+        title=TITLE,
         panel=wording.capitalised(f"{MEASURES[grid.primary]}, %"),
         offers=tuple(_offer(inputs, price, cell) for price, cell in priced),
         x=across,

@@ -12,7 +12,7 @@ from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.report.names import MEASURES
 from scalestudy.topics import plot
 from scalestudy.topics.data_size.find import Scaling
-from scalestudy.topics.data_size.say import say, unfitted
+from scalestudy.topics.data_size.say import unfitted
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
 NO_ERROR = "No series has a complete run with an error above zero."
@@ -43,10 +43,9 @@ def accuracy_by_size(inputs: Inputs) -> SeriesFigure:
     cells, primary = plot.base_cells(inputs), inputs.findings.grid.primary
     measures: tuple[Measure, ...] = (primary, "train_eval_accuracy")
     titles = [wording.capitalised(f"{MEASURES[measure]}, %") for measure in measures]
-    lead = say(inputs.findings).lead
     series = wording.counted(len(list(inputs.findings.grid.series())), "line")
     return SeriesFigure(
-        title=lead[0].text.rstrip(".") if lead else "Accuracy against training-set size",
+        title="Accuracy against training images",
         panels=tuple(plot.base_series(inputs, measures, titles)),
         records=[plot.cell_record(inputs, cell, measure) for cell in cells for measure in measures],
         alt=f"Two panels, test and training accuracy against training images on a logarithmic axis, {series} in each.",

@@ -16,7 +16,6 @@ from scalestudy.report.names import share_of_data
 from scalestudy.report.palette import BAD, FAINT, INK, MUTED
 from scalestudy.stats.calibration import BINS
 from scalestudy.topics import plot
-from scalestudy.topics.errors import say
 from scalestudy.topics.errors.find import Network
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
@@ -71,10 +70,9 @@ def confusion(inputs: Inputs) -> MatrixFigure:
     if len(classes) > MOST_CLASSES:
         wrong = totals - np.diag(matrix)
         kept = sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
-    said = say.confusion(found)
     left_out = f" The {len(kept)} of {len(classes)} classes with the most errors."
     return MatrixFigure(
-        title=said[0].text if said else "Test images by true and predicted class",
+        title="Test images by true and predicted class",
         names=tuple(classes[index] for index in kept),
         counts=tuple(tuple(int(matrix[true, predicted]) for predicted in kept) for true in kept),
         totals=tuple(int(totals[true]) for true in kept),
@@ -117,9 +115,8 @@ def per_class(inputs: Inputs) -> RowsFigure:
         lines.append(Line(each.name, (Dot(own.value, look, note, own.runs, low, high),), aside))
     values = [own.value for _, own in rows] + [edge for pair in bounds for edge in pair if edge is not None]
     kind = "test sampling (Wilson)" if len(found.runs) == 1 else "seeds"
-    said = say.classes(found)
     return RowsFigure(
-        title=said[0].text if said else "Accuracy per class",
+        title="Accuracy per class",
         panels=(LinesPanel("Test accuracy, %", tuple(lines)),),
         x=lambda axes: percent_axis(axes, values, which="x"),
         records=[
@@ -194,9 +191,8 @@ def reliability(inputs: Inputs) -> SeriesFigure:
         model: tuple(_reliability(inputs, each, cell) for each, cell in shown if cell.model == model)
         for model in models
     }
-    claims = say.sureness([each for each, _ in networks])
     return SeriesFigure(
-        title=claims[0].text if claims else "Calibration",
+        title="Calibration",
         panels=tuple(
             Panel(f"{names.model(model)}: accuracy, %", own, _confidence_axis, _accuracy_axis)
             for model, own in series.items()

@@ -7,7 +7,7 @@ from scalestudy.report import wording
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.errors.find import Confidence, Contrast, Errors, Missing, Network
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.words import sizes
+from scalestudy.topics.words import share_of, sizes
 
 MISSING = {Missing.NO_PREDICTIONS: "No complete run has saved predictions; train the runs again."}
 MOST_CLASSES = 5  # of equal accuracy that a sentence names
@@ -80,7 +80,7 @@ def sureness(networks: Sequence[Network]) -> list[Sentence]:
         own = [each for each in networks if each.reading is reading]
         if not own or (reading is Confidence.FITS and len(own) < len(networks)):
             continue
-        text = f"{words} in {wording.number_word(len(own))} of {wording.counted(len(networks), 'setting')}"
+        text = f"{words} in {share_of(len(own), len(networks), 'setting')}"
         text += "" if reading is Confidence.FITS else f", by {sizes([each.over for each in own])}"
         evidence = Evidence(cells=tuple(each.cell for each in own))
         sentences.append(Sentence(wording.sentence(text), evidence, ("reliability",), ("calibration",)))

@@ -6,6 +6,7 @@ from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.limits.find import Baseline, Unsafe
+from scalestudy.topics.words import share_of
 
 MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
 SUBSETS = "One draw of the subsets: how much results depend on which images were drawn is not in the spread."
@@ -43,8 +44,9 @@ def baseline(found: Baseline) -> Sentence:
             f"({rate})"
         )
     else:
-        count = f"{wording.number_word(found.beaten)} of {wording.number_word(found.settings)} settings"
-        text = f"{count} beat always answering the largest class ({rate}) beyond test sampling"
+        settings = share_of(found.beaten, found.settings, "setting")
+        beat = "beats" if found.beaten == 1 else "beat"
+        text = f"{settings} {beat} always answering the largest class ({rate}) beyond test sampling"
     return Sentence(wording.sentence(text), Evidence(cells=(found.best,)), (), ("comparison",))
 
 

@@ -12,7 +12,6 @@ from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
 from scalestudy.topics.inputs import Inputs, MissingDataError
-from scalestudy.topics.model_size.say import say
 
 TOO_FEW = "Fewer than two models have a complete run; `snakemake` trains what is missing."
 CAPTION = (
@@ -50,10 +49,9 @@ def model_size(inputs: Inputs) -> SeriesFigure:
         axes.xaxis.set_major_formatter(FixedFormatter(without_collisions(axes, places, labels)))
         axes.set_xlabel("parameters" if lowest else "", labelpad=3)
 
-    lead = say(inputs.findings).lead
     measure = MEASURES[grid.primary]
     return SeriesFigure(
-        title=lead[-1].text.rstrip(".") if lead else wording.capitalised(f"{measure} against model size"),
+        title=wording.capitalised(f"{measure} against model size"),
         panels=tuple(
             Panel(
                 wording.capitalised(names.init(init))

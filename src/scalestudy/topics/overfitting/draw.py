@@ -11,7 +11,6 @@ from scalestudy.report import wording
 from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.topics import plot
 from scalestudy.topics.inputs import Inputs, MissingDataError
-from scalestudy.topics.overfitting.say import say
 
 NO_CURVE = "No run of the base recipe is complete yet; `snakemake` trains what is missing."
 GAP_CAPTION = (
@@ -47,11 +46,8 @@ class CurveRow:
 def gap_by_size(inputs: Inputs) -> SeriesFigure:
     """Training minus test accuracy against the number of training images."""
     cells = plot.base_cells(inputs)
-    said = say(inputs.findings).points
     return SeriesFigure(
-        title=said[0].text.partition(";")[0].rstrip(".")
-        if said
-        else "Gap between training and test accuracy",
+        title="Gap between training and test accuracy",
         panels=tuple(
             plot.base_series(
                 inputs, ("gap",), ("Training minus test accuracy, points",), whole=False, zero=True
@@ -93,9 +89,8 @@ def learning_curves(inputs: Inputs) -> SeriesFigure:
     ]
     left_out = len(models) - MOST_MODELS
     more = f" {wording.counted(left_out, 'more model')} in curves.csv." if left_out > 0 else ""
-    ended = [each for each in say(inputs.findings).points if "learning_curves" in each.figures]
     return SeriesFigure(
-        title=ended[0].text.partition(":")[0].rstrip(".") if ended else "Learning curves",
+        title="Learning curves",
         panels=tuple(panels),
         records=[
             CurveRow(

@@ -6,7 +6,7 @@ from scalestudy.report.names import share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.overfitting.find import Course, Missing
-from scalestudy.topics.words import direction
+from scalestudy.topics.words import direction, share_of
 
 MISSING = {Missing.NO_RUN: "No run of the base recipe is complete yet; run the missing ones."}
 
@@ -47,13 +47,14 @@ def courses(findings: Findings) -> list[Sentence]:
         return []
     sentences = []
     words = {
-        Course.IMPROVING: "were still improving on the test set in their last epoch",
-        Course.UNSTABLE: "were unstable: test accuracy fell and rose between epochs beyond test noise",
+        Course.IMPROVING: "still improving on the test set in their last epoch",
+        Course.UNSTABLE: "unstable: test accuracy fell and rose between epochs beyond test noise",
     }
     for course, what in words.items():
         own = findings.overfitting.of(course)
         if own:
-            text = f"{wording.number_word(len(own))} of {wording.number_word(len(ended))} settings {what}"
+            was = "was" if len(own) == 1 else "were"
+            text = f"{share_of(len(own), len(ended), 'setting')} {was} {what}"
             cells = tuple(each.cell for each in own)
             sentences.append(
                 Sentence(

@@ -70,9 +70,7 @@ def recipes(inputs: Inputs) -> Picture:
 
     left_out = len(tried) - len(shown)
     return RowsFigure(
-        title=say.recipe(findings, names, tried[0]).text
-        if len(tried) == 1
-        else f"What {wording.number_word(len(tried))} recipes change in {measure}",
+        title=f"Difference in {measure} by recipe",
         panels=tuple(
             LinesPanel(
                 f"{names.model(kind[0])}, {names.short_init(kind[1])}",

@@ -47,7 +47,7 @@ def reference(inputs: Inputs) -> RowsFigure:
     values = [*edges, *(row.theirs for row, _, _ in own), *(stat.value for _, _, stat in own)]
     lines = tuple(_line(inputs, row, cell, stat) for row, cell, stat in own)
     return RowsFigure(
-        title=say.standing(compared)[0].text,
+        title="Reported numbers, and this study's",
         panels=(LinesPanel("Test accuracy, %: ours in colour, theirs hollow", lines),),
         x=lambda axes: percent_axis(axes, values, which="x"),
         records=[
