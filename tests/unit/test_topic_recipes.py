@@ -67,6 +67,21 @@ def test_what_a_part_adds_is_read_from_every_point_at_which_it_was_tried(expecte
     assert any(text.startswith(words) for text in texts(findings))
 
 
+def test_the_first_screen_answers_with_the_one_recipe_that_was_tried_or_with_the_best_of_several() -> None:
+    one = say(smoothing(0.05)).answer
+    several = found(
+        lambda s: s["label_smoothing"], recipes=({}, {"label_smoothing": 0.1}, {"label_smoothing": 0.2})
+    )
+    many = say(several).answer
+    assert one is not None
+    assert many is not None
+    assert one[0].text.startswith(
+        "Adding label smoothing 0.1 against the base recipe: higher in all six pairs"
+    )
+    assert many[0].text.startswith("The best test accuracy is ")
+    assert say(made_findings(lambda s: 0.5, inits=("none",))).answer == ()
+
+
 def test_one_run_each_decides_nothing_about_a_recipe() -> None:
     findings = smoothing(0.05, seeds=(0,))
     (own,) = findings.recipes.recipes

@@ -103,7 +103,7 @@ def test_sentences_are_true_of_their_evidence_and_short_in_any_study(case: Case)
             assert sentence.text.endswith((".", "!", "?")), sentence.text
             assert not {"nan", "None", "inf"} & set(sentence.text.replace(",", " ").split()), sentence.text
             assert sentence.evidence.cells or sentence.evidence.differences or sentence.tables, sentence.text
-        for sentence in own.lead:
+        for sentence in (*own.lead, *(own.answer or ())):
             assert len(sentence.text.split()) <= MOST_WORDS_OF_A_LEAD, (name, sentence.text)
 
 

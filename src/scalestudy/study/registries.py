@@ -124,7 +124,7 @@ SCHEDULES: dict[str, Schedule] = {
 FREEZES: dict[str, Entry] = {
     "none": Entry("all layers trained", "nothing", "scalestudy.training.freezing:nothing"),
     "backbone": Entry(
-        "only the head trained",
+        "frozen backbone",
         "all but the head, its normalisation statistics too: a linear probe",
         "scalestudy.training.freezing:backbone",
     ),

@@ -94,11 +94,12 @@ class Sentence:
 class Said:
     """A topic's sentences.
 
-    `lead` for the first screen, `synthesis` the one short paragraph that a discussion opens with, `points` for the
-    section (at most five of a kind), `details` to fold away.
+    `lead` for the head of the section, `answer` for the first screen (None: the lead), `synthesis` the one short
+    paragraph that a discussion opens with, `points` for the section (at most five of a kind), `details` to fold away.
     """
 
     lead: tuple[Sentence, ...] = ()
+    answer: tuple[Sentence, ...] | None = None
     synthesis: tuple[Sentence, ...] = ()
     points: tuple[Sentence, ...] = ()
     details: tuple[Sentence, ...] = ()
@@ -106,4 +107,4 @@ class Said:
     @property
     def everything(self) -> tuple[Sentence, ...]:
         """All sentences."""
-        return (*self.lead, *self.synthesis, *self.points, *self.details)
+        return (*self.lead, *(self.answer or ()), *self.synthesis, *self.points, *self.details)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from scalestudy import __version__
 from scalestudy.report import layout, wording
-from scalestudy.report.view import Answer, Fact, Figure, Link, Opening, Report, Section, State, Statement
+from scalestudy.report.view import Answer, Fact, Figure, Link, Opening, Report, State, Statement
 from scalestudy.topics import TOPICS
-from scalestudy.topics.base import Sentence
+from scalestudy.topics.base import Said
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
@@ -18,6 +18,7 @@ QUESTIONS = (
     ("data_size", "More data?"),
     ("model_size", "A larger model?"),
     ("weights", "Initial weights?"),
+    ("recipes", "Another recipe?"),
 )
 MOST_ANSWERS = 4
 BASIS_SEEDS = "Means over {runs} each; a verdict needs a difference beyond the run-to-run spread. {budget}"
@@ -72,12 +73,6 @@ def build(inputs: Inputs, drawn: Path) -> Report:
     return layout.numbered(report)
 
 
-def _without(section: Section, figure: Figure) -> Section:
-    """Return a section without a figure that the first screen shows."""
-    kept = tuple(each for each in section.blocks if not (isinstance(each, Figure) and each.id == figure.id))
-    return replace(section, blocks=kept)
-
-
 def _facts(page: Page) -> tuple[Fact, ...]:
     """Return the few facts under the title: data, models, seeds, time."""
     found = page.findings.setup
@@ -100,12 +95,13 @@ def _facts(page: Page) -> tuple[Fact, ...]:
 
 
 def _answers(page: Page) -> tuple[Answer, ...]:
-    """Return each question of the first screen that the study answers, with the lead of its topic."""
+    """Return each question of the first screen that the study answers, with its topic's lead, or its own answer."""
     topics = {topic.name: topic for topic in TOPICS}
     found = []
     for name, question in QUESTIONS:
-        leads: tuple[Sentence, ...] = topics[name].part("say").say(page.findings).lead
-        found += [Answer(question, page.statement(lead)) for lead in leads[:1]]
+        said: Said = topics[name].part("say").say(page.findings)
+        answer = said.lead if said.answer is None else said.answer
+        found += [Answer(question, page.statement(each)) for each in answer[:1]]
     return tuple(found[:MOST_ANSWERS])
 
 

@@ -11,6 +11,7 @@ from scalestudy.topics.words import signed_sizes, sizes, tally, throughout
 MISSING = {Missing.NO_RESULT: "No run is complete yet; run the study first."}
 MOST_NAMED = 2  # settings of a recipe that a sentence names
 MOST_WORDS_NAMED = 8
+MOST_WORDS_OF_AN_ANSWER = 25
 MOST_POINTS = 5
 MOST_TOLD = 8  # recipes of which each has a sentence; of more, the table tells
 CAVEATS = {
@@ -28,20 +29,28 @@ def say(findings: Findings) -> Said:
     if found.missing is not None or found.best is None:
         return Said()
     recipes = [recipe(findings, names, each) for each in found.recipes if each.balance is not None]
+    lead = best(findings, names, found.best)
     first = [*selection(findings, found.best), *runner_up(findings, names, found.best)]
     warnings = [*edges(findings, names), *(caveat(each) for each in found.caveats)]
     room = MOST_POINTS - len(first)
     kept = recipes if len(recipes) + len(warnings) <= room else recipes[: max(room - len(warnings), 0)]
     points = [*first, *kept, *warnings]
     return Said(
-        lead=(best(findings, names, found.best),),
+        lead=(lead,),
+        answer=answer(recipes, lead) if found.recipes else (),
         points=tuple(points[:MOST_POINTS]),
         details=(*(recipes[len(kept) :] if len(recipes) <= MOST_TOLD else ()), *points[MOST_POINTS:]),
     )
 
 
+def answer(recipes: list[Sentence], best: Sentence) -> tuple[Sentence, ...]:
+    """What the first screen says of recipes: what the one changes that was tried, or of several the best result."""
+    short = [each for each in recipes if len(each.text.split()) <= MOST_WORDS_OF_AN_ANSWER]
+    return (short[0] if len(recipes) == 1 == len(short) else best,)
+
+
 def best(findings: Findings, names: Names, found: Best) -> Sentence:
-    """The best result, for the first screen."""
+    """The best result, the section's lead."""
     cell = findings.grid.cells[found.cell]
     text = f"the best {MEASURES[cell.primary]} is {wording.percent(cell.value)}: {setting(findings, names, cell)}"
     return Sentence(wording.sentence(text), Evidence(cells=(cell.id,)), ("recipes",), ("best",))
