@@ -192,6 +192,14 @@ def test_snakemakes_own_report_has_captions_and_categories(finished: Project) ->
         assert word in content
 
 
+def test_a_study_for_tensorboard_has_the_event_files_of_its_runs(finished: Project) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
+    study = (*ARGUMENTS, "name=events", "compute={tensorboard: true}", "experiments={one: {}}", "epochs=1")
+    finished.snakemake("--cores", "1", "collect", *study, "fraction=1/16")
+    folders = list((finished.root / "results/events/tensorboard").iterdir())
+    assert [len(list(folder.glob("events.out.tfevents.*"))) for folder in folders] == [1]
+
+
 def test_a_failed_run_leaves_a_report_of_the_others(finished: Project) -> None:
     root = finished.root
     (root / "broken").mkdir()
