@@ -224,11 +224,8 @@ def test_without_anything_to_compare_nothing_is_said_and_the_section_is_left_out
     assert gone.weights.missing is Missing.NO_PAIR
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of two seeds with an upstream stage on the study's own images, and one run that failed."""
-    root = tmp_path_factory.mktemp("study")
-    study = collected(root, seeds=(0, 1), broken={"resnet50_none_f1of2_": "failed"})
+def pretrained_on_all_of_it(root: Path, study: Path) -> None:
+    """Let the weights of a study come from an upstream stage on its own images, as long as a run on all data."""
     record = read_json(study / "study.json")
     record["weights"]["glyphs"]["upstream"] = {
         "task": "rotation",
@@ -239,13 +236,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     write_json(study / "study.json", record)
     run = next(
-        path for path in sorted((study / "runs").iterdir()) if path.name.startswith("resnet18_none_f1_")
+        path
+        for path in sorted((study / "runs").glob("resnet18_none_f1_*"))
+        if read_record(path / "run.json").settings.epochs == 5
     )
     upstream = root / "weights" / "glyphs_resnet18-1c2d3e4f"
     upstream.mkdir(parents=True)
     write_record(upstream / "run.json", read_record(run / "run.json"))
     (upstream / "metrics.csv").write_bytes((run / "metrics.csv").read_bytes())
     write_findings(study)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two seeds with an upstream stage on the study's own images, and one run that failed."""
+    root = tmp_path_factory.mktemp("study")
+    study = collected(root, seeds=(0, 1), broken={"resnet50_none_f1of2_": "failed"})
+    pretrained_on_all_of_it(root, study)
     return study
 
 
@@ -268,6 +275,60 @@ def test_what_the_pretraining_saw_is_found_in_its_own_files_and_said(folder: Pat
         "labels, for 100 steps."
     )
     assert stances(inputs.findings)[Why.MORE_TRAINING] is Stance.OPEN
+
+
+MATCHED = {  # by how much the longer training from scratch gains
+    0.0: (
+        Balance.LOWER,
+        Stance.AGAINST,
+        "is lower in both pairs, against models pretrained on rendered letters and digits.",
+    ),
+    0.3: (
+        Balance.HIGHER,
+        Stance.FOR,
+        "is higher in both pairs, against models pretrained on rendered letters and digits.",
+    ),
+}
+
+
+@pytest.mark.parametrize("longer", MATCHED)
+def test_a_control_from_scratch_that_saw_as_many_images_in_all_is_held_against_the_weights(
+    tmp_path: Path, longer: float
+) -> None:
+    def accuracy(settings: Settings) -> float:
+        noise = 0.01 * settings["seed"]
+        return 0.4 + 0.2 * (settings["init"] == "glyphs") + longer * (settings["epochs"] > 5) + noise
+
+    control = {"init": ["none"], "epochs": [10], "fraction": ["1"]}
+    study = collected(
+        tmp_path,
+        seeds=(0, 1, 2),
+        fractions=("1/2", "1"),
+        models=("resnet18",),
+        accuracy=accuracy,
+        extra={"control": control, "half": {**control, "epochs": [15], "fraction": ["1/2"]}},
+    )
+    pretrained_on_all_of_it(tmp_path, study)
+    inputs = Inputs(study)
+    own = inputs.findings.weights
+    reading, stance, words = MATCHED[longer]
+    cells = inputs.findings.grid.cells
+    assert {(each.fraction, cells[each.scratch].epochs) for each in own.controls} == {("1/2", 15), ("1", 10)}
+    assert [claim.reading for claim in own.matched] == [reading]
+    assert stances(inputs.findings)[Why.MORE_TRAINING] is stance
+    assert any(text.text.endswith(words) for text in say(inputs.findings).points)
+    assert inputs.findings.limits.unmatched == ()
+    section = show(Page(inputs, tmp_path))
+    assert section is not None
+    assert "table-init_matched" in [getattr(block, "id", "") for block in section.blocks]
+    assert section.could_add == ()
+
+
+def test_without_a_control_the_report_says_how_to_get_one(folder: Path) -> None:
+    section = show(Page(Inputs(folder), folder))
+    assert section is not None
+    (wish,) = section.could_add
+    assert "`epochs: 10` on all data, which sees the pretraining's 3,200 images as well" in wish.text
 
 
 def test_braces_in_a_title_are_letters_and_models_that_saw_the_same_share_a_sentence() -> None:

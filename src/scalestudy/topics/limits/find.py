@@ -67,10 +67,16 @@ def find(study: Study) -> Limits:
         baseline=_baseline(grid.majority, accuracies, images),
         test_images=images,
         sampling=1.96 * math.sqrt(mean * (1 - mean) / images) if mean is not None and images else None,
-        unmatched=tuple(
-            dict.fromkeys(each.init for each in study.once(weights.find).pretraining if each.steps)
-        ),
+        unmatched=_unmatched(study.once(weights.find)),
         mixed_machines=len(described.machines) > 1,
+    )
+
+
+def _unmatched(found: weights.Weights) -> tuple[str, ...]:
+    """Return the weights whose pretraining took steps that no runs from scratch got as well."""
+    matched = {each.init for each in found.controls}
+    return tuple(
+        dict.fromkeys(each.init for each in found.pretraining if each.steps and each.init not in matched)
     )
 
 

@@ -27,6 +27,7 @@ from scalestudy.results.read import read_metrics
 from scalestudy.results.record import METRICS, DamagedError
 from scalestudy.study.paths import WEIGHTS
 
+MATCHED = 0.02  # by how much of the images seen a control may differ
 Found = tuple[float | None, Literal["above", "below"] | None]
 
 
@@ -80,7 +81,7 @@ class Pretraining(Record):
 
 
 class Gain(Record):
-    """A planned pair of cells that differ in initial weights alone: `cell` against `scratch`."""
+    """A planned pair of cells with the same model and images: `cell`, with the weights, against `scratch`."""
 
     model: str
     init: str
@@ -148,16 +149,22 @@ class Reasons(Record):
 
 
 class Weights(Record):
-    """All that was found about initial weights. Claims have the weights as their first subject."""
+    """All that was found about initial weights. Claims have the weights as their first subject.
+
+    In `controls` the runs from scratch saw as many images as those with the weights and their pretraining together:
+    the two are matched in compute, and `matched` is what the verdicts on those from scratch against them come to.
+    """
 
     missing: Missing | None
     pretraining: tuple[Pretraining, ...] = ()
     gains: tuple[Gain, ...] = ()
+    controls: tuple[Gain, ...] = ()
     trends: tuple[GainTrend, ...] = ()
     effective: tuple[EffectiveData, ...] = ()
     courses: tuple[Course, ...] = ()
     compared: tuple[Compared, ...] = ()
     balance: tuple[Claim[Balance], ...] = ()
+    matched: tuple[Claim[Balance], ...] = ()
     order: tuple[Claim[Order], ...] = ()
     reasons: tuple[Reasons, ...] = ()
 
@@ -167,18 +174,23 @@ class Weights(Record):
 
 
 def pairs(study: Study) -> list[Pair]:
-    """Return each base cell with weights against its counterpart from scratch, and the models' ends within each."""
+    """Return each base cell with weights against its counterparts from scratch, and the models' ends within each."""
     grid = study.grid
-    return [*_gain_pairs(grid), *(pair for init in grid.inits for pair in _model_pairs(grid, init))]
+    controls = _control_pairs(grid, _all_pretraining(study))
+    return [
+        *_gain_pairs(grid),
+        *controls,
+        *(pair for init in grid.inits for pair in _model_pairs(grid, init)),
+    ]
 
 
 def find(study: Study) -> Weights:
     """Return what initial weights are worth over the base recipe's cells."""
     grid = study.grid
     inits = [init for init in grid.inits if init != "none"]
-    pretraining = tuple(each for init in inits for each in _pretraining(study, init))
-    planned = _gain_pairs(grid)
-    both = [(a, b) for a, b in planned if a.value is not None and b.value is not None]
+    pretraining = _all_pretraining(study)
+    planned, controls = _gain_pairs(grid), _control_pairs(grid, pretraining)
+    both, matching = _with_results(planned), _with_results(controls)
     if "none" not in grid.inits:
         return Weights(missing=Missing.NO_SCRATCH, pretraining=pretraining)
     if not inits:
@@ -190,19 +202,18 @@ def find(study: Study) -> Weights:
     courses = _courses(study, having, both)
     compared = _compared(study, having, both)
     balance = {init: _balance(grid, init, both) for init in having}
+    matched = {cell.init: _balance(grid, cell.init, matching) for cell, _ in matching}
     return Weights(
         missing=None,
         pretraining=pretraining,
-        gains=tuple(
-            Gain(model=b.model, init=b.init, fraction=b.fraction, cell=b.id, scratch=a.id)
-            for a, b in planned
-            if b.init in having
-        ),
+        gains=tuple(_gain(a, b) for a, b in planned if b.init in having),
+        controls=tuple(_gain(scratch, cell) for cell, scratch in controls if cell.init in having),
         trends=tuple(trends),
         effective=tuple(_effective(grid, having)),
         courses=tuple(courses),
         compared=tuple(compared),
         balance=tuple(balance.values()),
+        matched=tuple(matched.values()),
         order=tuple(order for init in having if (order := _order(grid, init)) is not None),
         reasons=tuple(
             Reasons(
@@ -213,6 +224,7 @@ def find(study: Study) -> Weights:
                     next((each for each in courses if each.init == init), None),
                     next((each for each in compared if each.init == init), None),
                     [each for each in pretraining if each.init == init],
+                    matched.get(init),
                 ),
             )
             for init in having
@@ -231,6 +243,34 @@ def _gain_pairs(grid: Grid) -> list[Pair]:
     return found
 
 
+def _control_pairs(grid: Grid, pretraining: Sequence[Pretraining]) -> list[Pair]:
+    """Return each base cell with weights, and one from scratch that saw as many images as it and its pretraining.
+
+    Such cells have the base recipe but for their epochs or steps, so they stand behind it in the study's order.
+    """
+    before = {(each.init, each.model): each.images_seen for each in pretraining if each.images_seen}
+    longer = [group for group in grid.groups if group.differs and group.differs.keys() <= {"epochs", "steps"}]
+    found = []
+    for _, cell in _gain_pairs(grid):
+        wanted = (cell.images_seen or 0) + before.get((cell.init, cell.model), 0)
+        controls = [grid.at(cell.model, "none", cell.fraction, group) for group in longer]
+        near = [
+            each
+            for each in controls
+            if each and each.images_seen and abs(each.images_seen - wanted) <= MATCHED * wanted
+        ]
+        found += [(cell, each) for each in near[:1]]
+    return found
+
+
+def _with_results(pairs: Sequence[Pair]) -> list[Pair]:
+    return [(a, b) for a, b in pairs if a.value is not None and b.value is not None]
+
+
+def _gain(scratch: Cell, cell: Cell) -> Gain:
+    return Gain(model=cell.model, init=cell.init, fraction=cell.fraction, cell=cell.id, scratch=scratch.id)
+
+
 def _model_pairs(grid: Grid, init: str) -> list[Pair]:
     """Return the largest model against the smallest on each fraction, for one kind of weights."""
     ends = [(grid.at(grid.models[0], init, f), grid.at(grid.models[-1], init, f)) for f in grid.fractions]
@@ -238,7 +278,7 @@ def _model_pairs(grid: Grid, init: str) -> list[Pair]:
 
 
 def _balance(grid: Grid, init: str, both: Sequence[Pair]) -> Claim[Balance]:
-    keys = tuple(grid.key(a.id, b.id) for a, b in both if b.init == init)
+    keys = tuple(grid.key(a.id, b.id) for a, b in both if init in (a.init, b.init))
     return Claim[Balance](
         reading=Balance.of([each.verdict for each in grid.of(keys)]),
         subjects=(init,),
@@ -371,13 +411,15 @@ def _reasons(
     course: Course | None,
     compared: Compared | None,
     pretraining: Sequence[Pretraining],
+    matched: Claim[Balance] | None,
 ) -> tuple[Reason[Why], ...]:
     """Return each possible reason with what these runs say about it.
 
     Useful features: for, where the weights help and help more the fewer labelled images there are. A faster
     start alone: for, where the lead shrinks over the epochs; against, where it does not. Less overfitting: for,
     where the gap is smaller. A recipe that does not suit the weights, asked only where they hurt: for, where
-    they also fit the training images worse. More training: open, as the runs from scratch got none for it.
+    they also fit the training images worse. More training: against, where the weights help beyond runs from scratch
+    that saw as many images in all; for, where they stay below such runs; open where that is not decided.
     """
     helps = balance.reading in (Balance.HIGHER, Balance.SOME_HIGHER)
     hurts = balance.reading in (Balance.LOWER, Balance.SOME_LOWER)
@@ -407,8 +449,26 @@ def _reasons(
             stance = {Direction.FALLS: Stance.FOR}.get(compared.fit.direction, Stance.OPEN)
             found.append(Reason[Why](reason=Why.UNSUITED_RECIPE, stance=stance, evidence=balance.evidence))
     if helps and any(each.steps for each in pretraining):
-        found.append(Reason[Why](reason=Why.MORE_TRAINING, stance=Stance.OPEN, evidence=balance.evidence))
+        stance = _more_training(matched)
+        evidence = balance.evidence if matched is None else matched.evidence
+        found.append(Reason[Why](reason=Why.MORE_TRAINING, stance=stance, evidence=evidence))
     return tuple(found)
+
+
+def _more_training(matched: Claim[Balance] | None) -> Stance:
+    """Return whether the pretraining's steps alone explain what the weights are worth, by the matched runs."""
+    if matched is None:
+        return Stance.OPEN
+    return {
+        Balance.LOWER: Stance.AGAINST,
+        Balance.SOME_LOWER: Stance.AGAINST,
+        Balance.HIGHER: Stance.FOR,
+        Balance.SOME_HIGHER: Stance.FOR,
+    }.get(matched.reading, Stance.OPEN)
+
+
+def _all_pretraining(study: Study) -> tuple[Pretraining, ...]:
+    return tuple(each for init in study.grid.inits if init != "none" for each in _pretraining(study, init))
 
 
 def _pretraining(study: Study, init: str) -> list[Pretraining]:

@@ -1,5 +1,6 @@
 """The sentences about initial weights, each chosen by a reading."""
 
+import math
 from collections.abc import Sequence
 
 from scalestudy.findings.model import Balance, Claim, Direction, Evidence, Stance
@@ -42,6 +43,15 @@ WHY = {
         Stance.FOR,
     ): "The recipe may not suit the weights: they also fit their own training images "
     "worse. A lower learning rate would tell.",
+    (
+        Why.MORE_TRAINING,
+        Stance.FOR,
+    ): "The further steps of the pretraining fit: training from scratch for as many images "
+    "in all does better.",
+    (
+        Why.MORE_TRAINING,
+        Stance.AGAINST,
+    ): "The further steps of the pretraining alone do not fit: training from scratch for as many images does worse.",
 }
 OPEN = {
     Why.FEATURES: "useful features",
@@ -61,6 +71,7 @@ def say(findings: Findings) -> Said:
     details: list[Sentence] = []
     for claim in found.balance:
         init = claim.subjects[0]
+        points += [matched(findings, names, each) for each in found.matched if each.subjects[0] == init]
         points += trend(findings, names, init)
         points += effective(findings, names, init)
         details += [course(findings, names, each) for each in found.courses if each.init == init]
@@ -97,6 +108,32 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             counted = decided(compared, nouns, verbs, "those from scratch", "them", sized=short)
             text = f"{models} {counted or f'against from scratch: {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
+
+
+def matched(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
+    """How runs from scratch that saw as many images in all stand against those with the weights."""
+    compared = findings.grid.of(claim.evidence.differences)
+    pairs = "pair" if len(compared) == 1 else "pairs"
+    text = f"training from scratch for as many images in all is {tally(compared, pairs)}, against models "
+    text += names.init(claim.subjects[0])
+    return Sentence(wording.sentence(text), claim.evidence, (), ("init_matched",))
+
+
+def control(findings: Findings, names: Names, init: str) -> list[Sentence]:
+    """How a control that is matched in compute could be had, where the study has none."""
+    found, grid = findings.weights, findings.grid
+    sizes = [(own, each) for each in found.of(init) if (own := grid.cells[each.cell]).train_images]
+    seen = max((each.images_seen or 0 for each in found.pretraining if each.init == init), default=0)
+    if not seen or not sizes or any(each.init == init for each in found.controls):
+        return []
+    cell = max(sizes, key=lambda pair: pair[0].train_images or 0)[0]
+    assert cell.train_images is not None
+    epochs = cell.epochs + math.ceil(seen / cell.train_images)
+    text = (
+        f"A control for {names.title(init)}, matched in compute: from scratch with `epochs: {epochs}` on "
+        f"{share_of_data(cell.fraction)}, which sees the pretraining's {wording.count(seen)} images as well."
+    )
+    return [Sentence(text, Evidence(cells=(cell.id,)), (), ("pretraining",))]
 
 
 def trend(findings: Findings, names: Names, init: str) -> list[Sentence]:

@@ -1,11 +1,14 @@
 """The section on initial weights: discussion 2."""
 
+from collections.abc import Sequence
+
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES, share_of_data
 from scalestudy.report.tables import heads, number, numeric, plain
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.weights import say
+from scalestudy.topics.weights.find import Gain
 from scalestudy.topics.words import ONE_RUN, TESTED
 
 TITLE = "Discussion 2: initial weights"
@@ -16,6 +19,9 @@ EFFECTIVE_NOTE = (
 )
 PRETRAINING_NOTE = (
     "Runs from scratch got no steps for those of the pretraining: the arms are not matched in compute."
+)
+MATCHED_NOTE = (
+    "From scratch for as many images as the runs with the weights and their pretraining saw together. "
 )
 NETWORKS_NOTE = (
     "Do these two networks err on different images? Test images that only the first, or only the second, classifies "
@@ -33,7 +39,7 @@ def show(page: Page) -> view.Section | None:
         "discussion-weights",
         TITLE,
         figures=[*page.paragraph(said.synthesis), *page.figure("init_gain")],
-        tables=[*_gains(page), *_pretraining(page)],
+        tables=[*_gains(page), *_matched(page), *_pretraining(page)],
         points=[page.statement(each) for each in said.points],
         details=[
             *page.figure("init_side_by_side"),
@@ -42,11 +48,25 @@ def show(page: Page) -> view.Section | None:
             *_networks(page),
             *page.points(said.details),
         ],
+        could_add=[
+            page.statement(each)
+            for claim in found.balance
+            for each in say.control(page.findings, page.names, claim.subjects[0])
+        ],
     )
 
 
 def _gains(page: Page) -> list[view.Block]:
-    found = [(gain, page.grid.difference(gain.scratch, gain.cell)) for gain in page.findings.weights.gains]
+    return _against(page, "init_gain", "Gain from initial weights", page.findings.weights.gains, NOTE)
+
+
+def _matched(page: Page) -> list[view.Block]:
+    title = "Gain at equal compute"
+    return _against(page, "init_matched", title, page.findings.weights.controls, MATCHED_NOTE)
+
+
+def _against(page: Page, name: str, title: str, gains: Sequence[Gain], note: str) -> list[view.Block]:
+    found = [(gain, page.grid.difference(gain.scratch, gain.cell)) for gain in gains]
     lines = [
         (
             plain(page.names.model(gain.model)),
@@ -67,9 +87,8 @@ def _gains(page: Page) -> list[view.Block]:
         "Verdict",
     )
     tested = any(each is not None and each.verdict.tested for _, each in found)
-    note = NOTE + (TESTED if tested else ONE_RUN)
-    title = "Gain from initial weights"
-    return page.table("init_gain", title, columns, lines, row_heads=3, note=note, sortable=True)
+    note += TESTED if tested else ONE_RUN
+    return page.table(name, title, columns, lines, row_heads=3, note=note, sortable=True)
 
 
 def _effective(page: Page) -> list[view.Block]:
@@ -128,9 +147,8 @@ def _pretraining(page: Page) -> list[view.Block]:
         *("Weights", "Model", "Task", "Data", "Images", "Labels used"),
         *numeric("Epochs", "Steps", "Accuracy on its own task", "Training time"),
     )
-    return page.table(
-        "pretraining", "What the weights saw", columns, lines, row_heads=2, note=PRETRAINING_NOTE
-    )
+    note = "" if page.findings.weights.controls else PRETRAINING_NOTE
+    return page.table("pretraining", "What the weights saw", columns, lines, row_heads=2, note=note)
 
 
 def _networks(page: Page) -> list[view.Block]:
