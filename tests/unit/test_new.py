@@ -194,7 +194,7 @@ def test_what_takes_too_long_is_made_lighter_step_by_step_and_says_so() -> None:
     assert (last.seeds, last.epochs, last.image_size, len(last.fractions)) == ((0,), 5, 32, 2)
     assert last.fractions[0] == start.fractions[0]
     assert len(last.cut) == len(steps) - 1
-    assert "one seed of three" in last.cut
+    assert "one seed instead of three" in last.cut
     assert max(last.fractions) < Fraction(1)
 
 

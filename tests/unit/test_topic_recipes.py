@@ -199,7 +199,7 @@ def test_a_best_value_at_an_end_of_three_tried_is_warned_of_and_one_inside_is_no
         2,
     )
     assert (
-        "The highest batch size of three tried, 128, is best at two of 2 points: higher ones may do better still."
+        "The highest batch size of three tried, 128, is best at both points: higher ones may do better still."
         in texts(at_end)
     )
     inside = found(lambda s: 0.1 * (s["batch_size"] == 64), recipes=BATCHES, models=("resnet18",))

@@ -46,7 +46,7 @@ def test_reported_numbers_are_above_below_or_as_near_as_runs_of_one_setting_are(
     findings = found(row(0.5), row(0.7), row(0.605))
     assert standings(findings) == [Standing.ABOVE, Standing.BELOW, Standing.WITHIN]
     assert texts(findings)[0].startswith(
-        "This study is above one, below one and within the run-to-run spread of one of 3 reported numbers, on average "
+        "This study is above one, below one and within the run-to-run spread of one of three reported numbers, on average "
     )
     first = findings.reference.rows[0]
     assert first.cell is not None
@@ -68,7 +68,7 @@ def test_the_test_covers_one_further_run_and_not_the_mean_alone() -> None:
 def test_one_run_each_decides_nothing_however_far_away() -> None:
     findings = found(row(0.3), row(0.9), seeds=(0,))
     assert standings(findings) == [Standing.UNDECIDED, Standing.UNDECIDED]
-    assert texts(findings)[0].endswith(" against 2 reported numbers: without seeds, undecided.")
+    assert texts(findings)[0].endswith(" against two reported numbers: without seeds, undecided.")
 
 
 def test_a_row_means_the_cell_with_its_settings_and_otherwise_the_base_recipe() -> None:
@@ -82,7 +82,7 @@ def test_numbers_that_the_study_does_not_plan_or_has_no_result_for_are_told_apar
         row(0.6), row(0.6, model="vgg11"), row(0.6, fraction="1/2"), missing=lambda s: s["fraction"] == "1/2"
     )
     assert standings(findings) == [Standing.WITHIN, Standing.NOT_PLANNED, Standing.NO_RESULT]
-    assert texts(findings)[1] == "2 reported numbers of 3 have yet to be matched here."
+    assert texts(findings)[1] == "Two of three reported numbers have yet to be matched here."
 
 
 def test_a_study_without_reported_numbers_has_no_section(tmp_path: Path) -> None:

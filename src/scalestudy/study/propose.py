@@ -88,7 +88,10 @@ def lighter(proposal: Proposal, facts: Facts) -> Proposal | None:
     if len(proposal.seeds) > 1:
         changed = replace(proposal, seeds=proposal.seeds[:1])
         return _cut(
-            changed, "one seed of three", "seed", "one seed, to save time: [0, 1, 2] lets the report decide"
+            changed,
+            "one seed instead of three",
+            "seed",
+            "one seed, to save time: [0, 1, 2] lets the report decide",
         )
     if proposal.epochs > 5:
         changed = replace(proposal, epochs=max(5, proposal.epochs // 2))

@@ -6,7 +6,7 @@ from scalestudy.report.names import MEASURES, Names, plain, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.recipes.find import Best, Caveat, Change, Edge, End, Images, Missing, Recipe
-from scalestudy.topics.words import signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import share_of, signed_sizes, sizes, tally, throughout
 
 MISSING = {Missing.NO_RESULT: "No run is complete yet; run the study first."}
 MOST_NAMED = 2  # settings of a recipe that a sentence names
@@ -164,8 +164,8 @@ def _edge(names: Names, found: Edge) -> Sentence:
     beyond = "lower" if found.end is End.LOWEST else "higher"
     text = (
         f"the {found.end} {names.setting(found.setting)} of {wording.number_word(len(found.tried))} tried, "
-        f"{_number(found.value)}, is best at {wording.number_word(len(found.cells))} of "
-        f"{wording.counted(found.points, 'point')}: {beyond} ones may do better still"
+        f"{_number(found.value)}, is best at {share_of(len(found.cells), found.points, 'point')}: {beyond} ones may "
+        "do better still"
     )
     return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("recipes",), ("recipes",))
 

@@ -8,7 +8,7 @@ from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.reference.find import Missing, Reported, Standing
-from scalestudy.topics.words import signed_sizes
+from scalestudy.topics.words import share_of, signed_sizes
 
 MISSING = {
     Missing.NO_NUMBERS: "The study has no reported numbers to compare with; add them under `references`."
@@ -34,7 +34,7 @@ def standing(rows: list[Reported]) -> list[Sentence]:
         return []
     evidence = Evidence(cells=tuple(dict.fromkeys(row.cell for row in rows if row.cell is not None)))
     values = [row.difference for row in rows if row.difference is not None]
-    total = wording.counted(len(rows), "reported number")
+    total = f"{wording.number_word(len(rows))} reported number{'' if len(rows) == 1 else 's'}"
     if all(row.standing is Standing.UNDECIDED for row in rows):
         text = f"this study is {signed_sizes(values)} against {total}: without seeds, undecided"
     else:
@@ -51,8 +51,7 @@ def left_out(rows: list[Reported]) -> list[Sentence]:
     if not gone:
         return []
     verb = "has" if len(gone) == 1 else "have"
-    count = wording.counted(len(gone), "reported number")
-    text = f"{count} of {wording.count(len(rows))} {verb} yet to be matched here"
+    text = f"{share_of(len(gone), len(rows), 'reported number')} {verb} yet to be matched here"
     return [Sentence(wording.sentence(text), Evidence(), (), ("reference",))]
 
 
