@@ -20,6 +20,7 @@ WORDS = re.compile(
 VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, reverse=True))
 NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
 SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|points?(?=:))"
+UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) yet to be matched"
 # Words that quantify nothing where they stand so.
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
@@ -98,6 +99,11 @@ def check(sentence: Sentence, findings: Findings) -> bool:
     if match := re.search(SETTINGS, rest, flags=re.I):
         if match["all"]:
             assert len(sentence.evidence.cells) == NUMBERS[match["all"].lower().removeprefix("all ")]
+        rest, quantifies = rest.replace(match[0], ""), True
+    if match := re.search(UNMATCHED, rest, flags=re.I):
+        rows = findings.reference.rows
+        assert not any(row.standing.compared for row in rows)
+        assert len(rows) == NUMBERS[match["all"].lower().removeprefix("all ")]
         rest, quantifies = rest.replace(match[0], ""), True
     for idiom in IDIOMS:
         rest = re.sub(idiom, "", rest, flags=re.I)

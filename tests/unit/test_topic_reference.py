@@ -147,4 +147,4 @@ def test_without_a_counterpart_the_figure_says_what_to_do(tmp_path: Path) -> Non
     section = show(Page(Inputs(study), tmp_path))
     assert section is not None
     assert section.lead is not None
-    assert section.lead.text == "1 reported number of 1 has yet to be matched here."
+    assert section.lead.text == "The one reported number has yet to be matched here."
