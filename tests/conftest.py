@@ -45,13 +45,6 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the long files start first, so that no processor idles at the end."""
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in FIRST))
-    if "SCALESTUDY_FAULTS" not in os.environ:
-        reason = (
-            "faults are injected on request, as they take long: SCALESTUDY_FAULTS=6 make test (50 for all)"
-        )
-        for item in items:
-            if item.get_closest_marker("faults"):
-                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

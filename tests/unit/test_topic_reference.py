@@ -46,7 +46,8 @@ def test_reported_numbers_are_above_below_or_as_near_as_runs_of_one_setting_are(
     findings = found(row(0.5), row(0.7), row(0.605))
     assert standings(findings) == [Standing.ABOVE, Standing.BELOW, Standing.WITHIN]
     assert texts(findings)[0].startswith(
-        "This study is above one, below one and within the run-to-run spread of one of three reported numbers, on average "
+        "This study is above one, below one and within the run-to-run spread of one of three reported numbers, on "
+        "average "
     )
     first = findings.reference.rows[0]
     assert first.cell is not None

@@ -1,6 +1,7 @@
 """Faults injected into real processes and files of a tiny study: the next plain start ends as if nothing had been.
 
-Six random moments and six random bytes by default; `SCALESTUDY_FAULTS=50` makes it fifty of each (an hour and a half).
+One of each kind by default; `SCALESTUDY_FAULTS=50` makes it fifty random moments and bytes, and every place (an hour
+and a half).
 """
 
 import contextlib
@@ -20,7 +21,8 @@ from working_copy import Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.faults]
 
-FAULTS = int(os.environ.get("SCALESTUDY_FAULTS", "6"))
+FAULTS = int(os.environ.get("SCALESTUDY_FAULTS", "1"))
+EACH = None if FAULTS > 1 else 1  # how many of the places of a fault are tried
 STUDY = """\
 dataset: digits
 save_weights: true
@@ -169,7 +171,8 @@ def test_one_flipped_byte_in_any_file_changes_no_number_of_the_next_start(
     of_kind: dict[str, list[Path]] = {}
     for each in files(disturbed):
         of_kind.setdefault(kind(each), []).append(each)
-    path = chance.choice(of_kind[sorted(of_kind)[place % len(of_kind)]])
+    kinds = sorted(of_kind, key=lambda each: (each != "predictions.npz", each))
+    path = chance.choice(of_kind[kinds[place % len(kinds)]])
     content = bytearray(path.read_bytes())
     content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
     path.write_bytes(content)
@@ -191,7 +194,7 @@ def test_two_starts_at_once_do_the_study_once(disturbed: Project, undisturbed: P
     assert all(log.read_text().count("epoch 3/3") == 1 for log in logs)
 
 
-@pytest.mark.parametrize("hours", [-30, 30])
+@pytest.mark.parametrize("hours", [30, -30][:EACH])
 def test_files_from_another_time_are_the_same_files(
     disturbed: Project, undisturbed: Project, hours: int
 ) -> None:
@@ -254,7 +257,9 @@ def put_on(disk: Disk, project: Project, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "small", "named"),
-    [("data", "3m", "_images.npy"), ("results", "1m", "results/tiny"), ("report", "100k", "report/tiny")],
+    [("results", "1m", "results/tiny"), ("data", "3m", "_images.npy"), ("report", "100k", "report/tiny")][
+        :EACH
+    ],
 )
 def test_a_full_disk_is_said_with_the_file_and_once_there_is_room_the_next_start_ends_well(
     disturbed: Project, undisturbed: Project, disk: Disk, name: str, small: str, named: str
@@ -287,7 +292,7 @@ def test_a_full_disk_is_said_with_the_file_and_once_there_is_room_the_next_start
         shutil.copytree(disk.place / name, disturbed.root / name, symlinks=True)
 
 
-@pytest.mark.parametrize("name", ["data", "results", "report"])
+@pytest.mark.parametrize("name", ["data", "results", "report"][:EACH])
 def test_a_folder_that_can_only_be_read_is_said_in_one_line(
     disturbed: Project, undisturbed: Project, disk: Disk, name: str
 ) -> None:
