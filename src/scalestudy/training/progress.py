@@ -3,9 +3,10 @@
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Row = dict[str, float | int]
 
@@ -14,22 +15,9 @@ class RunProgress:
     """Progress of one run. A context manager, so that a bar never outlives its run."""
 
     def __init__(self, epochs: int) -> None:
-        self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self.epochs = epochs
         self.steps = 0
-        self.bar = (
-            Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[numbers]}"),
-                TimeRemainingColumn(),
-                TextColumn("left"),
-                console=self.console,
-            )
-            if self.console.is_terminal
-            else None
-        )
+        self.bar = _bar() if sys.stdout.isatty() else None
         self.task: TaskID | None = None
         self.started = time.monotonic()
         self.first_step = 0
@@ -47,8 +35,10 @@ class RunProgress:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, markup=False)
-        self.console.file.flush()
+        if self.bar is None:
+            print(text, flush=True)
+        else:
+            self.bar.console.print(text, markup=False)
 
     def start(self, step: int, steps: int) -> None:
         """Begin to measure, with `step` of `steps` optimizer steps done already."""
@@ -86,3 +76,19 @@ class RunProgress:
             f"test: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}  "
             f"{row['images_per_second']:,.0f} images/s  {left:,.0f} s left"
         )
+
+
+def _bar() -> "Progress":
+    """Return the live bar; its package is imported here, as most runs are jobs without a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(highlight=False, soft_wrap=True),
+    )
