@@ -126,8 +126,8 @@ def require_weights(file: Path) -> None:
     """Raise UserError where there is no file of weights: training itself never fetches one."""
     if not file.is_file():
         raise UserError(
-            f"no weights at {file}; the next start of the study makes them (by hand: `scalestudy fetch-weights` or "
-            "`scalestudy pretrain`)"
+            f"no weights at {file}; correct --weights, or make them with `scalestudy fetch-weights` or "
+            "`scalestudy pretrain`"
         )
 
 
