@@ -73,8 +73,8 @@ def test_a_recipe_with_five_faults_gets_five_lines_each_with_what_is_allowed() -
         lines,
         "mine.yaml: recipe.model: model 'resnet19' is unknown (did you mean 'resnet18'?); the models are alexnet,",
         "mine.yaml: recipe.optimizer: 'adm' is not one of adam, adamw, sgd",
-        "mine.yaml: recipe.fraction: 2: input should be less than or equal to 1",
-        "mine.yaml: recipe.epochs: 0: input should be greater than or equal to 1",
+        "mine.yaml: recipe.fraction: 2 must be less than or equal to 1",
+        "mine.yaml: recipe.epochs: 0 must be greater than or equal to 1",
         "mine.yaml: recipe.schedule: 'cosin' is not one of constant, cosine,",
         "mine.yaml: recipe.stem: 'cifr' is not one of imagenet, cifar",
         "mine.yaml: recipe.augmentation: 'flp' ",
@@ -93,11 +93,11 @@ def test_faults_of_every_part_of_the_file_are_said_together() -> None:
     )
     has(
         lines,
-        "mine.yaml: dataset.test_fraction: 3: input should be less than 1",
-        "mine.yaml: dataset.mirror: unknown key; the keys of its source are source, title, num_classes, test_fraction,",
+        "mine.yaml: dataset.test_fraction: 3 must be less than 1",
+        "mine.yaml: dataset.mirror: unknown key; the keys of source digits are source, title, num_classes, ",
         "mine.yaml: recipes: unknown key (did you mean 'recipe'?); the keys are name, title,",
         "mine.yaml: recipe.lr: 'abc' is not a number",
-        "mine.yaml: experiments.a.grid.seed: -1: input should be greater than or equal to 0",
+        "mine.yaml: experiments.a.grid.seed: -1 must be greater than or equal to 0",
         "mine.yaml: experiments.a.override: unknown key (did you mean 'overrides'?); the keys are title, grid,",
         "mine.yaml: weights.w: give either `upstream` or `checkpoints`",
         "mine.yaml: weights.v.checkpoints.resnet18.sha256: 12 is not text; if it is meant as text, put it in quotes",
@@ -172,8 +172,8 @@ def test_a_subset_that_cannot_hold_every_class_is_known_before_anything_is_prepa
     has(
         lines,
         "mine.yaml: recipe: fraction: 1/27 of 27 training images is 1, and a subset needs one image of each of the 3 "
-        "classes; 1/9 is the smallest",
-        "mine.yaml: recipe: validation: 1/100 of 27 training images is no image; 1/27 is the smallest",
+        "classes; use 1/9 or more",
+        "mine.yaml: recipe: validation: 1/100 of 27 training images is no image; use 1/27 or more",
     )
     (line,) = faults("dataset: digits\nrecipe: {fraction: 1/1000}\n")
     assert "fraction: 1/1000 of 1,438 training images is 1" in line
@@ -274,8 +274,8 @@ def test_every_unknown_key_of_config_is_named_with_what_is_allowed() -> None:
         ("compute: cpu", "compute: 'cpu' is not a mapping of keys such as device, precision,"),
         ("title: [a]", "title: ['a'] is not text"),
         ("recipe: {lr: '0,001'}", "recipe.lr: '0,001' is not a number; write a point and no comma"),
-        ("dataset: {folder: x}", "dataset.source: this key is needed: digits, glyphs, cifar10"),
-        ("dataset: {source: }", "dataset.source: this key is needed: digits, glyphs, cifar10"),
+        ("dataset: {folder: x}", "dataset.source: this key is needed: one of digits, glyphs, cifar10"),
+        ("dataset: {source: }", "dataset.source: this key is needed: one of digits, glyphs, cifar10"),
         ("dataset: [digits]", "dataset: ['digits'] is not a mapping of keys"),
     ],
 )
@@ -293,5 +293,5 @@ def test_a_key_without_a_value_is_one_that_is_not_there() -> None:
     (line,) = faults("# nothing yet\n")
     assert (
         line
-        == "mine.yaml: it is empty; a study is a mapping of keys, of which `dataset: digits` is the least"
+        == "mine.yaml: the file is empty; a study is a mapping of keys; the smallest is `dataset: digits`"
     )

@@ -220,7 +220,7 @@ def test_names_that_windows_cannot_hold_are_known(name: str) -> None:
 
 
 def test_what_is_no_crate_or_reaches_outside_of_itself_is_refused(crate: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="neither a folder nor a zip file"):
+    with pytest.raises(UserError, match="is not there; `scalestudy export` makes a crate"):
         verify_crate(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no RO-Crate"):

@@ -179,7 +179,7 @@ def test_a_wrong_number_of_classes_stops_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published = made_up_archive(tmp_path / "archive.tgz")
-    with pytest.raises(UserError, match=r"10 classes found, 2 configured \(num_classes\): class 0, class 1"):
+    with pytest.raises(UserError, match=r"num_classes says 2, and the data have 10 \(class 0, class 1, "):
         prepared(
             monkeypatch, tmp_path / "set", published, archive=str(tmp_path / "archive.tgz"), num_classes=2
         )

@@ -127,7 +127,7 @@ def test_what_is_unclear_or_missing_is_one_line() -> None:
         "pets", "--image-column", "pixels"
     )
     parquet("two", {"train": [0, 1, 0], "test": [1, 0]}, PETS, "fine", coarse=[0])
-    assert "which column holds the label? Set `label_column`; there are several" in refused("two")
+    assert "which column holds the label? Set `label_column` to one of " in refused("two")
     assert prepared("two", "--label-column", "coarse").info["classes"] == ["x", "y"]
     shutil.rmtree("set")
     line = refused("somebody/absent")

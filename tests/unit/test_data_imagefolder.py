@@ -159,7 +159,7 @@ def test_numeric_names_are_in_numeric_order_and_stay_the_names(tmp_path: Path) -
 
 def test_another_number_of_classes_than_configured_is_refused_with_the_names(tmp_path: Path) -> None:
     root = fill(tmp_path / "imgs", a=3, b=3, c=3)
-    assert "3 classes found, 2 configured (num_classes): a, b, c" in refusal(
+    assert "num_classes says 2, and the data have 3 (a, b, c); correct" in refusal(
         root, tmp_path / "set", num_classes=2
     )
     assert prepared(root, tmp_path / "set", num_classes=3).info["classes"] == ["a", "b", "c"]

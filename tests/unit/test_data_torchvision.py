@@ -194,7 +194,7 @@ def test_without_network_or_files_the_folder_to_put_them_in_is_named(monkeypatch
         (["--name", "FakeData", "--options", "{sise: 3}"], "does not take these options"),
         (
             ["--name", "FakeData", "--options", "{size: 9}", "--num-classes", "2"],
-            "10 classes found, 2 configured",
+            "num_classes says 2, and the data have 10 (0, 1, ",
         ),
         ([], "name: this key is needed"),
     ],

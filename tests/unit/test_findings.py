@@ -97,11 +97,13 @@ def test_a_cut_or_mistyped_file_gives_one_line_that_names_it(
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
     assert said in str(error.value)
-    assert "snakemake report" in str(error.value)
+    assert "`snakemake --cores all --config study=" in str(error.value)
 
 
 def test_a_missing_file_is_named_with_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"findings.json is not there; `snakemake report` makes it"):
+    with pytest.raises(
+        UserError, match=r"findings.json is not there; `snakemake --cores all --config study=test_a_missing"
+    ):
         read_findings(tmp_path / "findings.json")
 
 

@@ -65,7 +65,7 @@ def test_glyphs_come_in_the_size_that_is_asked_for(tmp_path: Path, size: int) ->
 
 
 def test_a_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="35 classes found, 62 configured"):
+    with pytest.raises(UserError, match="num_classes says 62, and the data have 35 "):
         glyphs(tmp_path / "glyphs", num_classes=62)
 
 

@@ -128,7 +128,7 @@ def test_splits_without_class_folders_are_refused(tmp_path: Path) -> None:
 def test_a_test_set_of_loose_images_is_refused_with_their_number(tmp_path: Path) -> None:
     root = fill(tmp_path / "imgs", train__cat=3, train__dog=3, test=6)
     assert "no test images in " in refusal(root)
-    assert "6 images in it outside of class folders" in refusal(root)
+    assert "(6 images outside of class folders); put those of each class" in refusal(root)
 
 
 def test_a_split_folder_that_holds_itself_again_is_looked_into(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_dataset_one_folder_further_in_is_hinted_at(tmp_path: Path) -> None:
     splits(root / "dataset", "train", "test", ("cats", "dogs"))
     message = refusal(root)
     assert "holds one class folder only, dataset/" in message
-    assert f"{root}/dataset holds test/, train/: set `folder` to it?" in message
+    assert f"{root}/dataset holds test/, train/: give that folder instead" in message
     assert prepare(root / "dataset")["classes"] == ["cats", "dogs"]
 
 
@@ -162,7 +162,7 @@ def test_loose_images_without_any_class_folder_are_named(tmp_path: Path) -> None
     root.mkdir()
     for index in range(4):
         noise(index).save(root / f"cat.{index}.jpg")
-    assert "holds no class folders; images lie there without one (4)" in refusal(root)
+    assert "holds no class folders; images that lie in none: 4; put those" in refusal(root)
 
 
 def test_an_archive_that_is_not_unpacked_is_named(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_accents_written_in_two_ways_are_one_class_name(tmp_path: Path) -> None:
     assert info["classes"] == ["b", composed]
     assert info["test_counts"] == [1, 1]
     both = fill(tmp_path / "both", **{composed: 2, apart: 2})
-    assert "two class folders have the same name" in refusal(both)
+    assert "two class folders have names that look the same: café; rename one" in refusal(both)
 
 
 def test_a_class_without_test_images_is_prepared_and_noted(tmp_path: Path) -> None:

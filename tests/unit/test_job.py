@@ -232,7 +232,16 @@ def test_the_last_image_of_a_pass_joins_the_batch_before_it_and_the_log_says_so(
 
 @pytest.mark.parametrize(
     ("flags", "words"),
-    [(["--batch-size", "1"], "use 2 or more"), (["--steps", "2"], "cannot be evaluated 5 times")],
+    [
+        (["--batch-size", "1"], "use 2 or more"),
+        (
+            ["--steps", "2"],
+            "cannot be evaluated 5 times (epochs); set epochs to 2 or fewer, or steps to 5 or more",
+        ),
+        (["--norm-bias-lr", "a_b"], "--norm-bias-lr: 'a_b' is not a number"),
+        (["--data", "digit"], "(did you mean 'digits'?)"),
+        (["--data", "huggingface:"], "--data huggingface: names no dataset: name: it is empty"),
+    ],
 )
 def test_impossible_settings_are_refused_by_hand_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], words: str

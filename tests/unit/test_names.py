@@ -13,7 +13,7 @@ from scalestudy.study.config import load_study
 from scalestudy.study.names import name_in_tables, safe_name
 
 ROOT = Path(__file__).parents[2]
-ALLOWED = "it takes letters, digits, '-', '_' and '.', at most 64 of them"
+ALLOWED = "a name has letters, digits, '-', '_' and '.', at most 64 of them"
 UNSAFE = [
     "", " ", ".", "..", "../../somewhere/victim", "a/b", "/etc", "a\\b", "exp {lr}", "{lr}", "<b>", "x;y", "$(date)",
     "a b", "a\nb", "a\0b", "-rf", ".hidden", "_x", "dot.", "*", "a|b", "a:b", "'a'", '"', "~", "x" * 65, "x" * 300

@@ -107,7 +107,7 @@ def test_splits_of_any_usual_name_are_used() -> None:
         (["nowhere"], "there is no folder nowhere, and no dataset of that name; datasets by name: digits, "),
         (["FashonMNIST"], "no dataset of that name (did you mean 'FashionMNIST'?)"),
         (["one"], "one class folder only"),
-        (["file.zip"], "file.zip is a file, and the images of each class belong in a folder"),
+        (["file.zip"], "file.zip is a file; give the folder that holds one folder of images for each class"),
         (["pets", "--name", "../x"], "--name: '../x' cannot be a name"),
         ([], "which images? `scalestudy new FOLDER`"),
     ],

@@ -77,7 +77,7 @@ def test_a_study_whose_data_is_not_there_is_said_to_take_an_unknown_time_and_nev
     assert images(shown) == ["?", "?"]
     assert "2 runs; how long they take is not known yet" in shown
     assert "pictures cannot be read: No such file or directory" in shown
-    assert "`snakemake data --config study=mine` prepares the data" in shown
+    assert "snakemake data" not in shown, "which would find no pictures either"
     assert "disk space: at least " in shown
     assert not re.search(r"\b0(\.0)? s\b", shown)
 
@@ -150,3 +150,11 @@ def test_what_is_there_already_needs_no_room(project: Path) -> None:
         write_json(paths.run_folder("mine", run.name) / "run.json", {})
     assert "data/ 1 MB, results/ " in shown
     assert "disk space: up to 15 MB (report/ 15 MB); " in scalestudy("plan", "mine", "--no-calibrate")
+
+
+def test_the_command_that_prepares_the_data_has_the_overrides_that_were_given(project: Path) -> None:
+    (project / "config" / "mine.yaml").write_text("dataset: Flowers102\n")
+    shown = scalestudy(
+        "plan", "mine", "--no-calibrate", *one_config_each(["--config", "image_size=48", "seed=1"])
+    )
+    assert "`snakemake data --config study=mine image_size=48 seed=1` prepares the data" in shown

@@ -78,7 +78,7 @@ def test_nesterov_is_for_sgd_and_needs_momentum() -> None:
     optimizer = make_optimizer(nn.Linear(1, 1), RunSettings(optimizer="sgd", nesterov=True))
     assert optimizer.param_groups[0]["nesterov"] is True
     assert RunSettings(optimizer="adam", nesterov=True).canonical() == RunSettings(optimizer="adam")
-    with pytest.raises(UserError, match="no Nesterov momentum without momentum"):
+    with pytest.raises(UserError, match="nesterov: needs momentum, and momentum is 0"):
         check_settings(RunSettings(optimizer="sgd", nesterov=True, momentum=0))
 
 

@@ -159,6 +159,6 @@ def test_parts_of_an_augmentation_are_the_same_whatever_their_order_and_the_old_
     for text in (*spellings[:3], "none", "erasing+crop_flip"):
         jsonschema.validate(text, schema)
     for wrong in ("flip+flip", "none+flip", "crop_flip+flip"):
-        with pytest.raises(ValidationError, match="names a part twice, or none beside others"):
+        with pytest.raises(ValidationError, match="names a part twice, or `none` beside others"):
             RunSettings(augmentation=wrong)
     assert title_of("augmentation", "crop_flip") == "random crops and random flips"

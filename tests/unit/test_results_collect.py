@@ -255,9 +255,9 @@ def test_the_commands_say_in_one_line_what_is_missing(
 ) -> None:
     folder = write_synthetic_study(tmp_path, **SMALL)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="run `scalestudy collect"):
+    with pytest.raises(UserError, match=r"results.csv is not there; `scalestudy collect synthetic` makes it"):
         results.analyse("synthetic")
-    with pytest.raises(UserError, match=r"syntetic/study.json: not there.*results/ holds synthetic"):
+    with pytest.raises(UserError, match=r"syntetic/study.json is not there; .*results/ holds synthetic"):
         results.collect("syntetic")
     (folder / "study.json").write_text("{")
     with pytest.raises(
@@ -270,7 +270,9 @@ def test_a_table_of_another_plan_is_refused(tmp_path: Path) -> None:
     folder = collected(tmp_path, **SMALL)
     study = read_json(folder / "study.json")
     write_json(folder / "study.json", {**study, "runs": study["runs"][1:]})
-    with pytest.raises(UserError, match="run `scalestudy collect synthetic` again"):
+    with pytest.raises(
+        UserError, match=r"has other runs than study.json; `scalestudy collect synthetic` makes it again"
+    ):
         load_study(folder)
 
 

@@ -105,7 +105,9 @@ def test_a_transformer_is_built_for_the_images_that_it_gets() -> None:
     check_model("timm:test_vit", 32)
     model = build_model("timm:test_vit", 5, seed=0, image_size=32)
     assert model(torch.randn(2, 3, 32, 32)).shape == (2, 5)
-    with pytest.raises(UserError, match=r"cannot take images of 33 pixels .*its own image_size is 160"):
+    with pytest.raises(
+        UserError, match=r"cannot take images of 33 pixels .*: set image_size to 160, for which it is made"
+    ):
         check_model("timm:test_vit", 33)
 
 
@@ -113,7 +115,7 @@ def test_a_transformer_is_built_for_the_images_that_it_gets() -> None:
     ("model", "words"),
     [
         ("timm:resnet81", r"has no model 'resnet81' \(did you mean 'resnet[0-9a-z_]+'"),
-        ("timm:resnet18.a1_in1k", "model timm:resnet18 with init a1_in1k"),
+        ("timm:resnet18.a1_in1k", "set model to timm:resnet18 and init to a1_in1k"),
         ("timm:deit_tiny_distilled_patch16_224", "has not one linear head but several"),
         ("resnet81", "any of timm's is timm:NAME"),
     ],

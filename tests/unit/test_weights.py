@@ -332,8 +332,11 @@ def test_training_never_overwrites_or_deletes_weights_that_it_did_not_write(tmp_
 
 def test_weights_and_init_go_together_and_a_fetch_needs_one_origin(tmp_path: Path) -> None:
     for arguments, words in (
-        (["train", "--init", "IMAGENET1K_V1"], "weights go with an init"),
-        (["train", "--weights", "w.pth"], "weights go with an init"),
+        (
+            ["train", "--init", "IMAGENET1K_V1"],
+            "--init IMAGENET1K_V1 needs the file of these weights: add --weights",
+        ),
+        (["train", "--weights", "w.pth"], "--weights w.pth needs a name for these weights: add --init NAME"),
         (["fetch-weights", "--output", str(tmp_path)], "either --url, or --file with --sha256"),
     ):
         done = CliRunner().invoke(app, arguments)

@@ -163,7 +163,7 @@ def test_a_terminated_run_says_so_and_goes_on_from_the_very_step(runs: Runs, ter
 def test_a_checkpoint_of_other_settings_is_never_used(runs: Runs, terminated: Path) -> None:
     shutil.copyfile(terminated, runs.checkpoint("other"))
     log = runs.finish("other", "--epochs", "1", "--seed", "1")
-    assert "belongs to a run with another settings" in log
+    assert "belongs to a run that differs in settings" in log
     assert "resuming" not in log
     assert runs.record("other")["resumed_from"] == []
     assert runs.metrics("other")[0] != runs.metrics("whole")[0]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from scalestudy.cli.flags import Flag, with_flags
+from scalestudy.cli.flags import Flag, as_flags, with_flags
 from scalestudy.errors import UserError
 from scalestudy.study.dataset import SOURCES, DatasetSettings, parse_dataset
 from scalestudy.study.faults import describe
@@ -45,7 +45,7 @@ def prepare(
     try:
         settings = parse_dataset(given)
     except ValidationError as error:
-        raise UserError("\n".join(describe(error, DatasetSettings))) from None
+        raise UserError("\n".join(as_flags(describe(error, DatasetSettings), _flags()))) from None
 
     from scalestudy.data.prepare import prepare_dataset
 

@@ -1,7 +1,7 @@
 """Flags of a command that come from declared settings: one for each, as text, with the setting's own help."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -57,3 +57,12 @@ def _parameter(key: str, flag: Flag) -> inspect.Parameter:
             ),
         ],
     )
+
+
+def as_flags(lines: Iterable[str], keys: Collection[str]) -> list[str]:
+    """Return lines that begin with a setting's key and a colon with the flag in its place; others as they are."""
+    found = []
+    for line in lines:
+        key, colon, rest = line.partition(":")
+        found.append(f"--{key.replace('_', '-')}{colon}{rest}" if key in keys else line)
+    return found

@@ -45,7 +45,10 @@ def new(
         typer.Option(help="Make this folder a project of one's own, and write the study there."),
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option(help="Measure how fast this machine trains, for the time (seconds each).")
+        bool,
+        typer.Option(
+            help="Measure how fast this machine trains, to say how long the study takes (seconds each)."
+        ),
     ] = True,
 ) -> None:
     """Look at a folder of images, write a first study of it, and say what it will take. Overwrites nothing."""
@@ -140,13 +143,12 @@ def _dataset(source: str, outside: str) -> tuple[DatasetSettings, str | dict[str
     try:
         return parse_dataset(source), source
     except ValidationError as error:
-        if os.sep in source or folder.exists():
-            what = (
-                "is a file, and the images of each class belong in a folder"
-                if folder.exists()
-                else "is no folder"
-            )
-            raise UserError(f"{source} {what}") from None
+        if folder.exists():
+            raise UserError(
+                f"{source} is a file; give the folder that holds one folder of images for each class"
+            ) from None
+        if os.sep in source:
+            raise UserError(f"there is no folder {source} (looked for in {Path.cwd()})") from None
         from scalestudy.study.dataset import sources_by_name
 
         if source.startswith("huggingface:"):
@@ -170,7 +172,7 @@ def _study_name(name: str | None, settings: DatasetSettings) -> str:
     try:
         return safe_name(wanted)
     except ValueError as error:
-        raise UserError(f"--name: {error}" if name else f"{error}; give it one by --name") from None
+        raise UserError(f"--name: {error}" if name else f"{error}; choose one by --name") from None
 
 
 def _facts_of_folder(study: str, dataset: str | dict[str, Any], found: "Examined") -> Facts:
@@ -291,7 +293,7 @@ def _write_once(path: Path, text: str) -> None:
 def _say(
     lines: list[str], warned: list[str], proposal: Proposal, price: "Price", path: Path, study: str
 ) -> None:
-    from scalestudy.cli.study import price_in_words
+    from scalestudy.cli.study import price_in_words, unsized_lines
 
     first, *others = lines
     print(first)
@@ -302,8 +304,8 @@ def _say(
     print(f"{path}: {price_in_words(price)}")
     if proposal.cut:
         print(f"  left out, so that it ends within {duration(_LONGEST_SECONDS)}: {listing(proposal.cut)}")
-    for reason in price.unsized:
-        print(f"  not known: {reason}; `snakemake data --config study={study}` prepares the data")
+    for line in unsized_lines(price, f"snakemake data --config study={study}"):
+        print(line)
     print("read it, change what you like, then:")
     print(f"  scalestudy plan {study}")
     print(f"  snakemake --cores all --config study={study}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scalestudy.cli.completion import one_of, studies_with_results
-from scalestudy.errors import UserError
+from scalestudy.errors import UserError, nearest
 from scalestudy.study import paths
 
 StudyName = Annotated[
@@ -27,7 +27,8 @@ def results_of(study: str) -> Path:
     known = sorted(path.parent.name for path in paths.RESULTS.glob("*/findings.json"))
     there = f"results are there of {', '.join(known)}" if known else "no study has results yet"
     raise UserError(
-        f"{study}: no folder {named}; {there}; `snakemake --cores all --config study={study}` makes them"
+        f"{study}: no folder {named}{nearest(named.name, known)}; {there}; "
+        f"`snakemake --cores all --config study={study}` makes those of {study}"
     )
 
 

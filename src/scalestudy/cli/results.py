@@ -51,7 +51,7 @@ def _record(study: str) -> dict[str, Any]:
     if not path.is_file():
         there = sorted(each.parent.name for each in paths.RESULTS.glob("*/study.json"))
         known = f"results/ holds {', '.join(there)}" if there else "results/ holds no study"
-        raise UserError(f"{path}: not there; `scalestudy report {study}` makes it ({known})")
+        raise UserError(f"{path} is not there; `scalestudy report {study}` makes it ({known})")
     record = read_object(path, _AGAIN, {"study": str, "runs": list, "dataset": dict})
     name, runs = record["study"], record["runs"]
     for run in runs:

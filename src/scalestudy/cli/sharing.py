@@ -31,10 +31,10 @@ def export(
     if path.is_file() and read_json(path)["runs"] != asked.record["runs"]:
         raise UserError(
             f"{path} has other runs than {asked.file}: the study has changed since, or ran with --config; "
-            "give the same --config here, or run it again"
+            f"give the same --config here, or run the study again: `{asked.start}`"
         )
     crate = export_study(
-        loaded.name, asked.file, output or Path("export", loaded.name), licence or NO_LICENCE
+        loaded.name, asked.file, output or Path("export", loaded.name), licence or NO_LICENCE, asked.start
     )
     print(f"{crate}: {len(runs):,} runs; `scalestudy verify {crate}` checks it")
     if crate.is_dir():

@@ -128,8 +128,8 @@ def plan(
 
     from scalestudy.workflow.price import price
 
-    loaded, runs, *_ = load(study, config)
-    found = price(loaded, runs, calibrate=calibrate, workers=workers)
+    asked = load(study, config)
+    found = price(asked.study, asked.runs, calibrate=calibrate, workers=workers)
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -144,12 +144,21 @@ def plan(
         )
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
     print(f"\n{price_in_words(found)}")
-    for reason in found.unsized:
-        print(
-            f"  not known: {reason}; `snakemake data --config study={study or loaded.name}` prepares the data"
-        )
+    for line in unsized_lines(found, start_command(asked.file, asked.overrides, "data")):
+        print(line)
     for line in room_lines(found):
         print(line)
+
+
+def unsized_lines(price: "Price", command: str) -> list[str]:
+    """Return why the size of a dataset is not known, a line each; `command` prepares the data."""
+    from scalestudy.workflow.estimate import UnpreparedError
+
+    return [
+        f"  not known: {reason}"
+        + (f"; `{command}` prepares the data" if isinstance(reason, UnpreparedError) else "")
+        for reason in price.unsized
+    ]
 
 
 def price_in_words(price: "Price") -> str:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
-from scalestudy.cli.flags import Flag, with_flags
-from scalestudy.errors import UserError
+from scalestudy.cli.flags import Flag, as_flags, with_flags
+from scalestudy.errors import UserError, nearest
 from scalestudy.study import names, paths
-from scalestudy.study.dataset import parse_dataset, sources_by_name
+from scalestudy.study.dataset import DatasetSettings, parse_dataset, sources_by_name
 from scalestudy.study.faults import describe
 from scalestudy.study.keys import default_text, help_text
 from scalestudy.study.models import known_models
@@ -64,9 +64,8 @@ def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
         try:
             settings = RunSettings.model_validate(given)
         except ValidationError as error:
-            raise UserError(
-                "; ".join(f"--{line.replace('_', '-', 1)}" for line in describe(error, RunSettings))
-            ) from None
+            lines = as_flags(describe(error, RunSettings), RunSettings.model_fields)
+            raise UserError("; ".join(lines)) from None
         check_settings(settings)
         command(settings=settings.canonical(), **values)
 
@@ -101,10 +100,13 @@ def train(
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
     from scalestudy.results.record import WEIGHTS
 
-    if (settings.init == "none") != (weights is None):
+    if settings.init != "none" and weights is None:
         raise UserError(
-            f"--init {settings.init} and --weights {weights}: weights go with an init, and only with one"
+            f"--init {settings.init} needs the file of these weights: add --weights FILE "
+            "(`scalestudy fetch-weights` brings published ones), or leave --init out"
         )
+    if settings.init == "none" and weights is not None:
+        raise UserError(f"--weights {weights} needs a name for these weights: add --init NAME, any but none")
     if weights is not None and output is not None and weights.resolve() == (output / WEIGHTS).resolve():
         raise UserError(
             f"--output {output}: the initial weights lie there, as {WEIGHTS}; choose another folder"
@@ -167,7 +169,10 @@ def pretrain(
     )
     record = read_record(output / "run.json")
     if not record.complete:
-        raise UserError(f"the upstream stage {output.name} diverged; lower its lr in the study's `weights`")
+        raise UserError(
+            f"the upstream stage {output.name} diverged; lower `lr` in its `recipe` (in a study: "
+            "weights.<name>.upstream.recipe; by hand: --lr)"
+        )
     trained_on = f"upstream stage: {task} of {record.dataset.name}"
     write_weights_record(output, trained_on, sha256_file(output / "weights.pth"))
 
@@ -223,11 +228,17 @@ def _dataset(data: str, settings: RunSettings, device: str) -> Path:
         if (folder / "dataset.json").is_file():
             return folder
         raise UserError(
-            f"--data {data}: no prepared dataset there (dataset.json); `scalestudy prepare` makes one"
+            f"--data {data}: neither a folder with dataset.json (`scalestudy prepare` makes one) nor the name of a "
+            f"dataset{nearest(data, sources_by_name())}; the names are {', '.join(sources_by_name())}, huggingface:NAME"
         )
     from scalestudy.data.prepare import prepare_dataset
 
-    source = parse_dataset(data)
+    try:
+        source = parse_dataset(data)
+    except ValidationError as error:
+        raise UserError(
+            "; ".join(f"--data {data} names no dataset: {line}" for line in describe(error, DatasetSettings))
+        ) from None
     folder = paths.dataset_folder(names.dataset_name(source, settings.image_size))
     if not (folder / "dataset.json").is_file():
         print(f"preparing {data} in {folder}", flush=True)

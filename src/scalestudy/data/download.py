@@ -69,17 +69,20 @@ class Download:
         if found := self._right():  # before the lock: the folder may be read-only
             return found
         if self.path.is_dir():
-            raise UserError(f"{self.path} is a folder; there should be a file of that name")
+            raise UserError(f"{self.path} is a folder where a file belongs; rename or remove that folder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=self.timeout + 60):
                 return self._right() or self._replace()
         except Timeout:
             raise UserError(
-                f"another process has been fetching {self.path} for more than {self.timeout:g} s"
+                f"another process has been fetching {self.path} for more than {self.timeout:g} s; "
+                "wait for that process, or stop it, and start again"
             ) from None
         except OSError as error:
-            raise UserError(f"{self.path} cannot be written: {error}. {self.advice}") from None
+            raise UserError(
+                f"{self.path} cannot be written: {error.strerror or error}. {self.advice}"
+            ) from None
 
     def _right(self) -> str | None:
         """Return the checksum of the file that is there, in full, where it is the right one."""

@@ -156,14 +156,17 @@ def class_folder_advice(root: bytes, part: bytes, found: Found) -> str:
         inner = folders_in(os.path.join(root, part, name))
         if len(inner) > 1:
             path = shown(os.path.join(root, part, name))
-            return f"{path} holds {', '.join(f'{shown(each)}/' for each in sorted(inner)[:3])}: set `folder` to it?"
+            holds = ", ".join(f"{shown(each)}/" for each in sorted(inner)[:3])
+            return f"{path} holds {holds}: give that folder instead"
     archives = sorted(
         name for name, _ in _entries(os.path.join(root, part)) if name.lower().endswith(_ARCHIVES)
     )
     if archives and not found.files:
-        return f"{shown(archives[0])} lies there: unpack it, and set `folder` to what it holds"
+        return f"{shown(archives[0])} lies there: unpack it, and give the folder that comes out"
     if found.loose:
-        return f"images lie there without one ({len(found.loose):,}): put those of each class in a folder of its own"
+        return (
+            f"images that lie in none: {len(found.loose):,}; put those of each class in a folder of its own"
+        )
     return "it needs one folder of images for each of two classes or more"
 
 

@@ -24,7 +24,7 @@ def prepare_dataset(settings: DatasetSettings, image_size: int, folder: Path) ->
     record = folder / "dataset.json"
     if record.exists() and not any(folder.glob("*_images.npy")):  # somebody's own file of that name
         raise UserError(
-            f"{record} is there without a prepared dataset beside it; choose another folder, or delete it"
+            f"{record} is there without a prepared dataset beside it; choose another folder, or delete that file"
         )
     source = import_module(f"scalestudy.data.sources.{settings.module}")
     images = getattr(settings, "folder", None)

@@ -102,7 +102,7 @@ def subset_indices(
     if validation > 0 and held_out == 0:
         raise UserError(
             f"validation {validation} of {total} training images is no image; "
-            f"the smallest that holds one out is {Fraction(1, total)}"
+            f"use {Fraction(1, total)} or more"
         )
     rest = total - held_out
     size = round_half_up(fraction * rest)

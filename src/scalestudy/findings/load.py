@@ -126,11 +126,12 @@ def record_in(folder: Path) -> RunRecord | None:
 
 def load(folder: Path) -> Collected:
     """Return the collected study in `folder` (`results/<study>`). Raises UserError where collect has not run."""
-    if not (folder / "study.json").is_file() or not (folder / "results.csv").is_file():
-        raise UserError(
-            f"{folder}: no study.json and results.csv; run `scalestudy collect` for this study first"
-        )
-    again = f"the next start makes it again, and `scalestudy report {folder.name}` does"
+    for name, command in (("study.json", "report"), ("results.csv", "collect")):
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder / name} is not there; `scalestudy {command} {folder.resolve().name}` makes it"
+            )
+    again = f"the next start makes it again, and `scalestudy report {folder.resolve().name}` does"
     study = read_object(folder / "study.json", again, {"study": str, "runs": list, "dataset": dict})
     root = folder.resolve().parent.parent
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
@@ -143,6 +144,10 @@ def load(folder: Path) -> Collected:
     )
 
 
+def _again(path: Path) -> str:
+    return f"`scalestudy collect {path.resolve().parent.name}` makes it again"
+
+
 def _table(path: Path) -> pd.DataFrame:
     """Return a CSV with every cell as text; UserError names a file that is no table."""
     try:
@@ -150,7 +155,7 @@ def _table(path: Path) -> pd.DataFrame:
         return pd.DataFrame(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     except (ValueError, OSError) as error:
         raise UserError(
-            f"{path}: not a whole table ({' '.join(str(error).split())}); collect it again"
+            f"{path}: not a whole table ({' '.join(str(error).split())}); {_again(path)}"
         ) from error
 
 
@@ -159,9 +164,7 @@ def _runs(path: Path, study: Mapping[str, Any]) -> tuple[Run, ...]:
     settings = {planned["run"]: planned["settings"] for planned in study["runs"]}
     table = _table(path)
     if "run" not in table or list(table["run"]) != list(settings) or table.empty:
-        raise UserError(
-            f"{path}: not the runs of study.json; run `scalestudy collect {study['study']}` again"
-        )
+        raise UserError(f"{path} has other runs than study.json; {_again(path)}")
     skipped = {*_DESCRIBED, *TEXT, *(key for own in settings.values() for key in own)}
     numbers = _numbers(table[[name for name in table if name not in skipped]], path)
     return tuple(
@@ -186,7 +189,8 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if wrong.to_numpy().any():
         line, column = (int(place[0]) for place in np.nonzero(wrong.to_numpy()))
         raise UserError(
-            f"{path}: line {line + 2}: {table.columns[column]} is no number ({table.iloc[line, column]!r})"
+            f"{path}, line {line + 2}: {table.columns[column]} {table.iloc[line, column]!r} is no number; "
+            f"{_again(path)}"
         )
     return found
 

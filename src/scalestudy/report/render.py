@@ -19,6 +19,7 @@ from scalestudy.files import atomic_path, write_text
 from scalestudy.report import markup, wording
 from scalestudy.report.palette import VARIABLES
 from scalestudy.report.view import Report
+from scalestudy.results.collect import start_command_of
 from scalestudy.results.made import Made, source_of_pages
 from scalestudy.study import paths
 from scalestudy.topics import figure_names
@@ -41,7 +42,7 @@ def render_report(study_dir: Path, report_dir: Path) -> Path:
     """
     for name in _NEEDED:
         if not (study_dir / name).is_file():
-            raise UserError(f"{study_dir / name} is not there; `snakemake report` makes it")
+            raise UserError(f"{study_dir / name} is not there; `{start_command_of(study_dir)}` makes it")
     inputs = Inputs(study_dir)
     setup = inputs.findings.setup
     whole = setup.counts["complete"] + setup.counts["diverged"] == setup.planned

@@ -123,6 +123,14 @@ def start_command(study: Mapping[str, Any]) -> str:
     return str(study.get("start") or f"snakemake --cores all --config study={study['study']}")
 
 
+def start_command_of(folder: Path) -> str:
+    """Return what makes the results in `folder`: as its study.json notes it, else by the folder's name."""
+    try:
+        return start_command(read_json(folder / "study.json"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return start_command({"study": folder.resolve().name})
+
+
 def read_states(folder: Path) -> dict[str, str]:
     """Return the state of each run by the results.csv of a collected study, in the order of the plan."""
     with (folder / "results.csv").open(encoding="utf-8", newline="") as file:

@@ -72,22 +72,24 @@ training. Without scalestudy: `sha256sum --check {checksums}`.
 """
 
 
-def export_study(study: str, config: Path, output: Path, licence: str = NO_LICENCE) -> Path:
+def export_study(
+    study: str, config: Path, output: Path, licence: str = NO_LICENCE, start: str | None = None
+) -> Path:
     """Write the crate of a study with a report into the folder `output`, or the file `output` where it ends in .zip.
 
-    `config` is the study's YAML file. Raises UserError where the report is not there or is not what the results give,
-    where `output` exists, or where a file's name cannot be on Windows.
+    `config` is the study's YAML file, `start` the command that makes the study. Raises UserError where the report is
+    not there or is not what the results give, where `output` exists, or where a file's name cannot be on Windows.
     """
+    start = start or f"snakemake report --config study={study}"
     if output.exists():
         raise UserError(f"{output} is there already; remove it, or choose another --output")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".crate-", dir=output.parent) as temporary:
         folder = Path(temporary) / (output.stem if output.suffix == ".zip" else output.name)
-        _fill(folder, study, config)
+        _fill(folder, study, config, start)
         if differing := _remade(folder, study):
             raise UserError(
-                f"the report is not what the results give ({', '.join(differing)}); make it again: "
-                f"snakemake report --config study={study}"
+                f"the report is not what the results give ({', '.join(differing)}); make it again: {start}"
             )
         _describe(folder, study, licence)
         _write_checksums(folder)
@@ -98,9 +100,9 @@ def export_study(study: str, config: Path, output: Path, licence: str = NO_LICEN
     return output
 
 
-def _fill(folder: Path, study: str, config: Path) -> None:
+def _fill(folder: Path, study: str, config: Path, start: str) -> None:
     """Copy every file of the study that the crate holds, except those that describe it."""
-    record = _record(study)
+    record = _record(study, start)
     for source, target in [(config, Path("config", config.name)), *_files(study, record)]:
         if unsafe := [part for part in target.parts if not _fits_windows(part)]:
             raise UserError(
@@ -114,14 +116,14 @@ def _fill(folder: Path, study: str, config: Path) -> None:
     write_text(folder / "README.md", text)
 
 
-def _record(study: str) -> dict[str, Any]:
+def _record(study: str, start: str) -> dict[str, Any]:
     """Return study.json of a study that has a report; UserError where there is none."""
     for path in (
         *(paths.study_folder(study) / name for name in TABLES),
         _page(study, Path()),
     ):
         if not path.is_file():
-            raise UserError(f"{path} is not there; `snakemake report --config study={study}` makes it")
+            raise UserError(f"{path} is not there; `{start}` makes it")
     return dict(read_json(paths.study_folder(study) / "study.json"))
 
 
@@ -349,6 +351,8 @@ def _unpacked(crate: Path) -> Iterator[Path]:
     if crate.is_dir():
         yield crate
         return
+    if not crate.exists():
+        raise UserError(f"{crate} is not there; `scalestudy export` makes a crate of a study")
     if not zipfile.is_zipfile(crate):
         raise UserError(f"{crate}: neither a folder nor a zip file")
     with tempfile.TemporaryDirectory() as temporary:

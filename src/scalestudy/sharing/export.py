@@ -8,6 +8,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import write_text
 from scalestudy.report import markup, wording
 from scalestudy.report.view import Cell, Table
+from scalestudy.results.collect import start_command_of
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.report import build
 
@@ -18,7 +19,9 @@ def export_tables(study_dir: Path, folder: Path) -> list[Path]:
     Raises UserError where the findings are not there.
     """
     if not (study_dir / "findings.json").is_file():
-        raise UserError(f"{study_dir / 'findings.json'} is not there; `scalestudy analyse` makes it")
+        raise UserError(
+            f"{study_dir / 'findings.json'} is not there; `{start_command_of(study_dir)}` makes it"
+        )
     report = build(Inputs(study_dir), folder)
     paths = []
     for block in report.blocks():

@@ -5,7 +5,7 @@ The models generate `config/study.schema.json` (editors check a study with it); 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -43,11 +43,17 @@ CONFIG_FOLDER = Path("config")
 DEFAULT_STUDY = "quickstart"
 SCHEMA_FILE = CONFIG_FOLDER / "study.schema.json"
 
-# What an upstream stage takes from the study's run, so that its checkpoint fits: not its own to set.
-_SET_BY_THE_RUN = ("model", "init", "image_size", "stem", "validation")
+# What an upstream stage has not its own of, and why: its checkpoint must fit the study's run.
+_SET_BY_THE_RUN = {
+    "model": "it is that of the runs that begin with these weights",
+    "init": "an upstream stage begins from scratch",
+    "image_size": "it is that of the runs that begin with these weights",
+    "stem": "it is that of the runs that begin with these weights",
+    "validation": "an upstream stage holds no images out",
+}
 
 
-def _run_schema(exclude: tuple[str, ...] = ()) -> dict[str, Any]:
+def _run_schema(exclude: Collection[str] = ()) -> dict[str, Any]:
     properties = RunSettings.model_json_schema()["properties"]
     return {key: value for key, value in properties.items() if key not in exclude}
 
@@ -68,7 +74,7 @@ def parse_axes(value: object) -> dict[str, tuple[Any, ...]]:
     A value that is not a list is an axis of one value.
     """
     if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is not a mapping of settings")
+        raise ValueError(f"{value!r} is not a mapping of settings, such as `lr: 1e-3`")
     axes: dict[str, tuple[Any, ...]] = {}
     faults: list[str] = []
     for key, values in value.items():
@@ -101,16 +107,18 @@ def parse_setting(key: str, value: object) -> Any:
     return parsed
 
 
-def _parse_one_valued(value: object) -> dict[str, tuple[Any, ...]]:
+def _parse_one_valued(value: object, advice: str = "several go under `grid`") -> dict[str, tuple[Any, ...]]:
     axes = parse_axes(value)
     several = [
-        f"{key}: one value is needed here; several go under `grid`"
-        for key, values in axes.items()
-        if len(values) > 1
+        f"{key}: one value is needed here; {advice}" for key, values in axes.items() if len(values) > 1
     ]
     if several:
         raise FaultsError(several)
     return axes
+
+
+def _parse_upstream_recipe(value: object) -> dict[str, tuple[Any, ...]]:
+    return _parse_one_valued(value, "for several, give each a name of its own under `weights`")
 
 
 def _not_none(name: str) -> str:
@@ -204,7 +212,7 @@ class Upstream(_Strict):
     )
     recipe: Annotated[
         dict[str, Any],
-        BeforeValidator(_parse_one_valued),
+        BeforeValidator(_parse_upstream_recipe),
         WithJsonSchema(
             {"type": "object", "properties": _run_schema(_SET_BY_THE_RUN), "additionalProperties": False}
         ),
@@ -214,9 +222,7 @@ class Upstream(_Strict):
     @classmethod
     def _own_keys_only(cls, value: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
         strange = [
-            f"{key}: it comes from the run that an upstream stage serves; take it out"
-            for key in _SET_BY_THE_RUN
-            if key in value
+            f"{key}: {reason}; take the key out" for key, reason in _SET_BY_THE_RUN.items() if key in value
         ]
         if strange:
             raise FaultsError(strange)
@@ -240,7 +246,7 @@ class Weights(_Strict):
 def _parse_row(value: object) -> dict[str, Any]:
     """Return a row of a reference, its settings parsed; FaultsError has a line for each key or value that is wrong."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is not a mapping of settings and test_accuracy")
+        raise ValueError(f"{value!r} is not a mapping such as {{model: resnet18, test_accuracy: 0.64}}")
     row: dict[str, Any] = {}
     faults: list[str] = []
     for key, each in value.items():
@@ -387,10 +393,8 @@ def _content(path: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
     """Return what a study's file says, with the overrides in their places and a name."""
     content = read_yaml(path)
     if not isinstance(content, dict):
-        empty = "it is empty; " if content is None else ""
-        raise UserError(
-            f"{path}: {empty}a study is a mapping of keys, of which `dataset: digits` is the least"
-        )
+        empty = "the file is empty; " if content is None else ""
+        raise UserError(f"{path}: {empty}a study is a mapping of keys; the smallest is `dataset: digits`")
     if content.get("name") is None:
         content["name"] = path.stem
     _apply(content, overrides)
@@ -414,10 +418,17 @@ def find_study(spec: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
             return path
-        raise UserError(f"study file {spec} does not exist")
+        same = CONFIG_FOLDER / path.name
+        hint = f" (did you mean '{same}'?)" if same.is_file() else f" (looked for in {Path.cwd()})"
+        raise UserError(f"study file {spec} does not exist{'' if path.is_absolute() else hint}")
     path = CONFIG_FOLDER / f"{spec}.yaml"
     if path.is_file():
         return path
+    if not CONFIG_FOLDER.is_dir():
+        raise UserError(
+            f"no study {spec!r}: there is no folder {CONFIG_FOLDER}/ in {Path.cwd()}; change to the project's folder, "
+            "or give the path of a YAML file"
+        )
     known = sorted(each.stem for each in CONFIG_FOLDER.glob("*.yaml"))
     raise UserError(
         f"no study {spec!r} in {CONFIG_FOLDER}/{nearest(spec, known)}; studies: {', '.join(known) or 'none'} "

@@ -46,7 +46,7 @@ def _as_utf8(value: object) -> object:
     try:
         return value.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
-        raise ValueError(f"{value!a} is not a path in UTF-8; rename it") from None
+        raise ValueError(f"{value!a} is not a path in UTF-8; rename the file or folder") from None
 
 
 PathText = Annotated[str, BeforeValidator(_as_utf8), Field(min_length=1)]
@@ -396,7 +396,7 @@ def _named(value: object) -> object:
         return {"source": "torchvision", "name": value}
     if value not in SOURCES and ("/" in value or "\\" in value or Path(value).expanduser().is_dir()):
         raise ValueError(
-            f"{value!r} looks like a folder; images in folders of classes are {{source: imagefolder, folder: {value}}}"
+            f"{value!r} looks like a folder; for a folder of images write {{source: imagefolder, folder: {value}}}"
         )
     if value not in SOURCES and (alike := nearest(value, TORCHVISION)) and not nearest(value, SOURCES):
         raise ValueError(

@@ -56,7 +56,7 @@ def _describe(fault: Any, declared: Any) -> str:
         return f"{prefix}this key is needed{what}"
     if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and fault["ctx"]["tag"] == "None"):
         names = [tag for each in _options(at) if _is_model(each) for tag in _tags(each)]
-        return f"{where}.source: this key is needed: {', '.join(names)}".removeprefix(".")
+        return f"{where}.source: this key is needed: one of {', '.join(names)}".removeprefix(".")
     if kind in ("literal_error", "union_tag_invalid"):
         expected = fault["ctx"]["expected" if kind == "literal_error" else "expected_tags"]
         given = value if kind == "literal_error" else fault["ctx"]["tag"]
@@ -65,7 +65,7 @@ def _describe(fault: Any, declared: Any) -> str:
             prefix = f"{where}.source: " if where else "source: "
         return f"{prefix}{given!r} is not one of {', '.join(choices)}{nearest(str(given), choices)}"
     if kind in ("too_short", "string_too_short") and not value:
-        return f"{prefix}it is empty"
+        return f"{prefix}it is empty; write a value"
     if value is None and kind.endswith("_type"):
         return f"{prefix}it is empty; write a value, or take the key out"
     if kind == "string_type":
@@ -74,10 +74,12 @@ def _describe(fault: Any, declared: Any) -> str:
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"{prefix}{_plain(value)} is not a mapping of keys{_keys_of(at)}"
     if kind == "tuple_type":
-        return f"{prefix}{_plain(value)} is not a list"
+        return f"{prefix}{_plain(value)} is not a list; begin each entry with `- `"
     if kind == "value_error":
         return f"{prefix}{fault['ctx']['error']}"
     message = fault["msg"][0].lower() + fault["msg"][1:]
+    if message.startswith("input should be "):
+        return f"{prefix}{_plain(value)} must be {message.removeprefix('input should be ')}"
     return f"{prefix}{_plain(value)}: {message}"
 
 
@@ -93,7 +95,7 @@ def _unknown_key(key: str, parent: Any) -> str:
     if len(models) != 1:
         return "unknown key"
     known = list(models[0].model_fields)
-    kind = " of its source" if _tags(models[0]) else ""
+    kind = f" of source {' or '.join(tags)}" if (tags := _tags(models[0])) else ""
     return f"unknown key{nearest(key, known)}; the keys{kind} are {', '.join(known)}"
 
 

@@ -119,9 +119,9 @@ def check_weights(model: str, weights: str, image_size: int | None = None, stem:
     """
     published = model_of(model).weights
     if weights not in published:
-        names = ", ".join(published) or "none"
+        there = f"it has: {', '.join(published)}" if published else "no weights are published for it"
         raise UserError(
-            f"model '{model}' has no weights '{weights}'{nearest(weights, ['none', *published])}; it has: {names}"
+            f"model '{model}' has no weights '{weights}'{nearest(weights, ['none', *published])}; {there}"
         )
     if stem != "imagenet":
         raise UserError(

@@ -60,7 +60,7 @@ def safe_name(name: str) -> str:
     if not (fits and name[:1].isalnum() and not name.endswith(".") and len(name) <= LONGEST_NAME):
         shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} characters)"
         raise ValueError(
-            f"{shown!r} cannot be a name: it takes letters, digits, '-', '_' and '.', at most {LONGEST_NAME} "
+            f"{shown!r} cannot be a name: a name has letters, digits, '-', '_' and '.', at most {LONGEST_NAME} "
             "of them, the first a letter or digit, the last no dot"
         )
     return name

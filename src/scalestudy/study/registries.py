@@ -296,7 +296,9 @@ class _Several(_OneOf):
     def known(self, name: str) -> str:
         parts = [_OneOf.known(self, part.strip()) for part in parts_of(name)]
         if len(set(parts)) < len(parts) or ("none" in parts and len(parts) > 1):
-            raise ValueError(f"{name!r} names a part twice, or none beside others")
+            raise ValueError(
+                f"{name!r} names a part twice, or `none` beside others; name each part once, or `none` alone"
+            )
         return "+".join(sorted(parts, key=list(self.registry).index)).replace("crop+flip", "crop_flip")
 
 

@@ -67,7 +67,9 @@ def plan_runs(study: Study) -> list[Run]:
         lines = "\n".join(f"study {study.name}: {line}" for line in impossible)
         raise UserError(f"{lines}. Mend the study, or set `skip_impossible: true` to leave those runs out")
     if not members:
-        raise UserError(f"study {study.name}: no runs" + (f": {'; '.join(impossible)}" if impossible else ""))
+        raise UserError(
+            f"study {study.name}: no runs, as none is possible: {'; '.join(impossible)}. Mend the study"
+        )
     source_of = _source_finder(study)
     runs = [_run(study, settings, source_of(settings), tuple(used)) for settings, used in members.items()]
     _check_names(runs)
@@ -97,9 +99,12 @@ def check_settings(settings: RunSettings) -> None:
     """Raise UserError when no study could have a run with these settings."""
     check_model(settings.model, settings.image_size, settings.stem)
     if settings.steps is not None and settings.steps < settings.epochs:
-        raise UserError(f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs)")
+        raise UserError(
+            f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs); "
+            f"set epochs to {settings.steps} or fewer, or steps to {settings.epochs} or more"
+        )
     if settings.nesterov and settings.momentum == 0 and settings.canonical().nesterov:
-        raise UserError("nesterov: there is no Nesterov momentum without momentum; set momentum above 0")
+        raise UserError("nesterov: needs momentum, and momentum is 0; set momentum above 0, such as 0.9")
     if settings.warmup and SCHEDULES[settings.schedule].rises:
         raise UserError(f"warmup: the schedule '{settings.schedule}' rises by itself; leave warmup at 0")
     if settings.early_stopping and not settings.validation:
@@ -122,14 +127,18 @@ def _check(settings: RunSettings, study: Study) -> None:
             raise UserError(f"{error}{own}") from None
     weights = study.weights.get(settings.init)
     if weights is not None and weights.checkpoints and settings.model not in weights.checkpoints:
-        raise UserError(f"weights.{settings.init}.checkpoints has no file for {settings.model}")
+        raise UserError(
+            f"weights.{settings.init}.checkpoints has no file for {settings.model}; add one there"
+        )
     if weights is not None and weights.upstream is not None:
         recipe, where = (
             _upstream_recipe(settings, weights.upstream),
             f"weights.{settings.init}.upstream.recipe",
         )
         if recipe.early_stopping:
-            raise UserError(f"{where}: early_stopping: an upstream stage holds no images out; take it out")
+            raise UserError(
+                f"{where}.early_stopping: an upstream stage holds no images out; take the key out"
+            )
         try:
             check_settings(recipe)
         except UserError as error:

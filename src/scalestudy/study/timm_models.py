@@ -50,8 +50,8 @@ def check_timm_size(architecture: str, image_size: int) -> None:
     if reason := known["sizes"][key]:
         model = timm_model(architecture)
         raise UserError(
-            f"model '{PREFIX}{architecture}' cannot take images of {image_size} pixels ({reason}): its own image_size "
-            f"is {model.image_size}"
+            f"model '{PREFIX}{architecture}' cannot take images of {image_size} pixels ({reason}): set image_size to "
+            f"{model.image_size}, for which it is made, or take another model"
         )
 
 
@@ -76,7 +76,8 @@ def _ask(architecture: str) -> TimmModel:
     name, _, tag = architecture.partition(".")
     if tag:
         raise UserError(
-            f"model '{PREFIX}{architecture}': the weights' tag belongs to `init`: model {PREFIX}{name} with init {tag}"
+            f"model '{PREFIX}{architecture}': the weights' tag belongs to `init`; set model to {PREFIX}{name} "
+            f"and init to {tag}"
         )
     if not timm.is_model(name):
         raise UserError(

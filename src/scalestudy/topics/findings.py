@@ -11,6 +11,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import write_text
 from scalestudy.findings.model import Grid, Record
 from scalestudy.findings.study import Study, load_study
+from scalestudy.results.collect import start_command_of
 from scalestudy.results.made import Made, source_of_findings
 from scalestudy.topics import TOPICS
 from scalestudy.topics.cost.find import Cost
@@ -106,12 +107,14 @@ def read_findings(path: Path) -> Findings:
     try:
         return Findings.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{path} is not there; `snakemake report` makes it") from None
+        raise UserError(f"{path} is not there; `{start_command_of(path.parent)}` makes it") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         what = " ".join(filter(None, (where, first["msg"][:1].lower() + first["msg"][1:])))
-        raise UserError(f"{path}: not whole findings ({what}); `snakemake report` makes them again") from None
+        raise UserError(
+            f"{path}: not whole findings ({what}); `{start_command_of(path.parent)}` makes them again"
+        ) from None
 
 
 def findings_schema() -> str:

@@ -8,13 +8,13 @@ from scalestudy.files import read_object
 from scalestudy.report.inputs import MissingDataError
 from scalestudy.report.names import Names
 from scalestudy.report.palette import Looks
+from scalestudy.results.collect import start_command
 from scalestudy.topics.findings import Findings, read_findings
 
 if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["Inputs", "MissingDataError"]
-AGAIN = "the next start makes it again, and `scalestudy report` does"
 
 
 class Inputs:
@@ -42,7 +42,8 @@ class Inputs:
     def study(self) -> dict[str, Any]:
         """The content of study.json."""
         needed = {"study": str, "runs": list, "dataset": dict}
-        return read_object(self.study_dir / "study.json", AGAIN, needed)
+        again = f"the next start makes it again, and `scalestudy report {self.study_dir.resolve().name}` does"
+        return read_object(self.study_dir / "study.json", again, needed)
 
     @cached_property
     def store(self) -> Path:
@@ -62,8 +63,9 @@ class Inputs:
 
         path = self.store / name
         if not path.is_file():
+            options = start_command(self.study).partition(" --config ")[2]
             raise MissingDataError(
-                f"The dataset store {self.store} is not there; `snakemake` prepares it again."
+                f"The dataset store {self.store} is not there; `snakemake data --config {options}` prepares it again."
             )
         array: np.ndarray = np.load(path, mmap_mode="r")
         return array

@@ -11,6 +11,7 @@ from scalestudy.report.figures.base import percent_axis, size_axis
 from scalestudy.report.figures.series import Panel, Point, Run, Series
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import Look
+from scalestudy.results.collect import start_command
 from scalestudy.topics.inputs import Inputs, MissingDataError
 from scalestudy.topics.words import INTERVALS, VERDICTS
 
@@ -172,7 +173,7 @@ def base_cells(inputs: Inputs) -> list[Cell]:
     cells = [grid.cells[name] for name in grid.base.cells]
     if not any(cell.value is not None for cell in cells):
         raise MissingDataError(
-            "No run of the base recipe is complete yet; `snakemake` trains what is missing."
+            f"No run of the base recipe is complete yet; `{start_command(inputs.study)}` trains what is missing."
         )
     return cells
 

@@ -87,7 +87,8 @@ def _prefix(given: Iterable[str], wanted: list[str]) -> str:
     if len(fitting) > 1:
         raise UserError(
             f"these weights are there {len(fitting)} times, under the prefixes {_listed(fitting)}: save the ones to "
-            f"use, torch.save({{k: v for k, v in state.items() if k.startswith({fitting[0]!r})}}, 'weights.pth')"
+            f"use: state = torch.load(FILE); "
+            f"torch.save({{k: v for k, v in state.items() if k.startswith({fitting[0]!r})}}, 'weights.pth')"
         )
     return fitting[0]
 
@@ -107,7 +108,9 @@ def _require_fit(backbone: State, wanted: State, state: State, name: str) -> Non
     shapes = [key for key in wanted if key in backbone and backbone[key].shape != wanted[key].shape]
     if not (missing or strange or shapes):
         if infinite := [key for key, value in backbone.items() if not bool(value.isfinite().all())]:
-            raise UserError(f"these weights do not fit {name}: {_listed(infinite)} is not finite")
+            raise UserError(
+                f"these weights do not fit {name}: values that are not finite in {_listed(infinite)}; take another file"
+            )
         return
     if (held := recognise(state)) and held != name:
         raise UserError(

@@ -60,7 +60,7 @@ def load_checkpoint(
         return None
     if saved != fingerprint:
         differs = ", ".join(key for key in fingerprint if saved.get(key) != fingerprint[key])
-        _set_aside(path, f"belongs to a run with another {differs}", warn)
+        _set_aside(path, f"belongs to a run that differs in {differs}", warn)
         return None
     return state
 

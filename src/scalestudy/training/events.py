@@ -17,7 +17,7 @@ LogTo = Literal["none", "tensorboard"]
 def require_tensorboard() -> None:
     """Raise UserError where TensorBoard is not installed, without importing it."""
     if find_spec("tensorboard") is None:
-        raise UserError("TensorBoard's event files need its package: pip install tensorboard")
+        raise UserError("TensorBoard's event files need the package tensorboard: pip install tensorboard")
 
 
 class EventFiles:

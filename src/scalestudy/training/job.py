@@ -69,6 +69,12 @@ from scalestudy.training.weights import load_weights, require_weights, state_sha
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
+_AFTER_A_SIGNAL = {
+    True: "saved, the next start goes on from there",
+    False: "its state could not be saved, the next start goes on from its last checkpoint, if it has one",
+    None: "the next start goes on from there",
+}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -108,7 +114,7 @@ def run_job(job: Job) -> int:
                 status.write(state)
         return 0
     except TerminatedError as error:
-        what = "saved, the next start goes on from there" if error.saved else "its state could not be saved"
+        what = _AFTER_A_SIGNAL[error.saved]
         status.failed("terminated", f"{error}; {what}")
         progress.say(f"{error}; {what}")
         return 128 + signal.SIGTERM
@@ -324,7 +330,8 @@ def _normalization(job: Job, store: Store) -> Normalization:
         said = read_weights_record(record.parent) if record and record.is_file() else {}
         if "mean" not in said:
             raise UserError(
-                f"normalization weights: {record or 'a run without --weights'} states no mean and std"
+                f"--normalization weights: {record or 'a run without --weights'} states no mean and std; take "
+                "imagenet or dataset"
             )
         return Normalization(name="weights", mean=said["mean"], std=said["std"])
     return Normalization(name="dataset", mean=store.info["mean"], std=store.info["std"])

@@ -56,9 +56,9 @@ class DivergedError(Exception):
 
 
 class TerminatedError(Exception):
-    """A signal asked the run to stop; its state is saved, unless `saved` says otherwise."""
+    """A signal asked the run to stop. `saved`: whether its state is; None before the first step."""
 
-    saved = True
+    saved: bool | None = None
 
 
 @dataclass

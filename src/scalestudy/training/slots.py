@@ -107,7 +107,9 @@ def slot_directory() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if hasattr(os, "getuid") and (folder.is_symlink() or state.st_uid != os.getuid()):
-        raise UserError(f"{folder} belongs to another user, so GPU slots cannot be kept there")
+        raise UserError(
+            f"{folder} belongs to another user, so GPU slots cannot be kept there; ask that user to remove it"
+        )
     return folder
 
 

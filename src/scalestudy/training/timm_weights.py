@@ -21,7 +21,8 @@ def fetch_timm_weights(name: str, image_size: int | None, output: Path) -> None:
     model = timm_model(architecture)
     if tag not in model.tags:
         raise UserError(
-            f"timm has no weights '{tag}' of {architecture}; it has: {', '.join(model.tags) or 'none'}"
+            f"timm has no weights '{tag}' of {architecture}; "
+            + (f"it has: {', '.join(model.tags)}" if model.tags else "no weights are published for it")
         )
     target, record = output / "weights.pth", output / "weights.json"
     if target.is_file() and record.is_file() and read_weights_record(output)["sha256"] == sha256_file(target):

@@ -125,7 +125,10 @@ def _place(file: Path, output: Path, source: str, sha256: str) -> None:
 def require_weights(file: Path) -> None:
     """Raise UserError where there is no file of weights: training itself never fetches one."""
     if not file.is_file():
-        raise UserError(f"no weights at {file}; the workflow makes them (rules fetch_weights and pretrain)")
+        raise UserError(
+            f"no weights at {file}; correct --weights, or make them with `scalestudy fetch-weights` or "
+            "`scalestudy pretrain`"
+        )
 
 
 def load_weights(file: Path, sha256: str | None = None) -> Mapping[str, Tensor]:

@@ -103,7 +103,9 @@ def _prepared(settings: DatasetSettings, users: Sequence[Run]) -> Look | None:
         counts = [count for count in info["train_counts"] if count]
         return Look((info["train_images"], info["test_images"]), len(counts))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{records[0]} cannot be read ({error}); delete {records[0].parent}") from None
+        raise UserError(
+            f"{records[0]} cannot be read ({error}); the next start prepares the data again"
+        ) from None
 
 
 def _check_subset(images: int, classes: int, fraction: Fraction, validation: Fraction) -> None:
@@ -111,11 +113,11 @@ def _check_subset(images: int, classes: int, fraction: Fraction, validation: Fra
     held_out = round_half_up(validation * images)
     if validation > 0 and held_out == 0:
         raise UserError(
-            f"validation: {validation} of {images:,} training images is no image; {Fraction(1, images)} is the smallest"
+            f"validation: {validation} of {images:,} training images is no image; use {Fraction(1, images)} or more"
         )
     rest = images - held_out
     if (size := round_half_up(fraction * rest)) < classes:
-        smallest = f"; {Fraction(classes, rest)} is the smallest" if rest >= classes else ""
+        smallest = f"; use {Fraction(classes, rest)} or more" if rest >= classes else ""
         raise UserError(
             f"fraction: {fraction} of {rest:,} training images is {size}, and a subset needs one image of each of the "
             f"{classes} classes{smallest}"

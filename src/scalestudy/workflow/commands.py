@@ -14,12 +14,13 @@ from scalestudy.study.runs import Run, Source
 from scalestudy.study.settings import RunSettings
 
 
-def start_command(file: Path, overrides: Mapping[str, object]) -> str:
+def start_command(file: Path, overrides: Mapping[str, object], target: str | None = None) -> str:
     """Return the command that runs the study in `file`, and goes on with it after whatever stopped it."""
     named = file.parent == CONFIG_FOLDER and file.suffix == ".yaml"
     study = file.stem if named else file.as_posix()
     given = [f"{key}={_as_yaml(overrides[key])}" for key in sorted(overrides)]
-    return _join(["snakemake", "--cores", "all", "--config", f"study={study}", *given])
+    begin = ["snakemake", "--cores", "all"] if target is None else ["snakemake", target]
+    return _join([*begin, "--config", f"study={study}", *given])
 
 
 def _as_yaml(value: object) -> str:

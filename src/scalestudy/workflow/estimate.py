@@ -30,6 +30,10 @@ _BASE_MB = 700.0  # torch and its libraries
 _USUAL_SIZES = (50_000, 10_000)  # training and test images, where only the order of the runs matters
 
 
+class UnpreparedError(UserError):
+    """The size of a dataset is known once it is prepared."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """images: training images of the run, or None where the data is not prepared yet and its size unknown.
@@ -73,14 +77,16 @@ def count_images(settings: DatasetSettings, dataset: str) -> tuple[int, int]:
             info = read_json(record)
             return int(info["train_images"]), int(info["test_images"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{record} cannot be read ({error}); delete {record.parent}") from None
+            raise UserError(
+                f"{record} cannot be read ({error}); the next start prepares the data again"
+            ) from None
     if (known := settings.known_sizes()) is not None:
         return known
     from scalestudy.data.sources import look  # which imports NumPy
 
     if (seen := look(settings).sizes) is not None:
         return seen
-    raise UserError(f"{dataset} is not prepared yet")
+    raise UnpreparedError(f"{dataset} is not prepared yet")
 
 
 def estimate(

@@ -192,8 +192,8 @@ class Plan:
         if missing:
             raise UserError(
                 f"Snakemake's own report needs every run, and {len(missing):,} of {len(self.runs):,} are missing "
-                f"({missing[0]}{', ...' if len(missing) > 1 else ''}). Finish the study first: snakemake --cores all "
-                f"--config study={self.name}; or read the report of what is there: scalestudy report {self.arguments}"
+                f"({missing[0]}{', ...' if len(missing) > 1 else ''}). Finish the study first: "
+                f"{self.record['start']}; or read the report of what is there: scalestudy report {self.arguments}"
             )
 
     def train(self, run: str) -> str:

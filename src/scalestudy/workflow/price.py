@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scalestudy.errors import UserError
 from scalestudy.machine import usable_cpus
+from scalestudy.report.wording import counted
 from scalestudy.study.config import Study
 from scalestudy.study.paths import run_folder
 from scalestudy.study.runs import Run
@@ -24,7 +25,7 @@ class Price:
     upstreams: int
     at_once: int
     rooms: list[Room]
-    unsized: list[str]
+    unsized: list[UserError]
 
     @property
     def known_seconds(self) -> list[float]:
@@ -51,16 +52,16 @@ def price(study: Study, runs: Sequence[Run], *, calibrate: bool, workers: int | 
     if unknown and calibrate:
         from scalestudy.training.calibration import measure_speeds
 
-        print(f"measuring {len(unknown)} kinds of run on this machine", flush=True)
+        print(f"measuring {counted(len(unknown), 'kind')} of run on this machine", flush=True)
         speeds = measure_speeds(unknown.values(), study.compute, speeds)
     sizes: dict[str, tuple[int, int] | None] = {}
-    unsized: list[str] = []
+    unsized: list[UserError] = []
     for dataset, settings in {run.dataset: run.dataset_settings for run in jobs}.items():
         try:
             sizes[dataset] = count_images(settings, dataset)
         except UserError as error:
             sizes[dataset] = None
-            unsized.append(str(error))
+            unsized.append(error)
     at_once = workers or max(1, usable_cpus() // study.compute.threads)
     return Price(
         jobs,

@@ -261,7 +261,8 @@ def clear(stock: Stock, study: str) -> None:
         except OSError as error:
             reason = error.strerror or error
             raise UserError(
-                f"{path} is to be made again ({stock.damaged[path]}), and cannot be moved to {aside}: {reason}"
+                f"{path} is to be made again ({stock.damaged[path]}), and cannot be moved to {aside}: {reason}; "
+                "move it away yourself"
             ) from None
     say(stock, f"kept in {aside}, made again")
 

@@ -55,5 +55,6 @@ def check_num_classes(classes: list[str], configured: int | None) -> None:
     """Raise UserError where `num_classes` is set and there are not just as many classes."""
     if configured is not None and len(classes) != configured:
         raise UserError(
-            f"{len(classes)} classes found, {configured} configured (num_classes): {', '.join(classes)}"
+            f"num_classes says {configured}, and the data have {len(classes)} ({', '.join(classes)}); correct the one "
+            "that is wrong"
         )

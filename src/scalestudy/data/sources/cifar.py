@@ -119,7 +119,7 @@ def look(settings: Cifar, published: Published | None = None) -> Look:
         notes.append(f"{path} is not there: it will be fetched from {settings.mirror or published.url}")
     elif not checksum.fits(checksum.of(path)):
         url = settings.mirror or published.url
-        notes.append(f"{path} has not {checksum}: the right file will be fetched from {url}")
+        notes.append(f"{path} does not have {checksum}: the right file will be fetched from {url}")
     classes = {"cifar10": 10, "cifar100": 100}[settings.source]
     return Look(settings.known_sizes(), classes if settings.md5 is None else None, notes)
 

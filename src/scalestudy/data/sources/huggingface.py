@@ -101,15 +101,17 @@ def _load(settings: HuggingFace) -> "DatasetDict":
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"the dataset {settings.name} could not be had: {reason[:400]}. `name` is that of a dataset on the "
-            "Hub, such as beans or user/flowers, or a folder; with what lies in $HF_HOME, HF_HUB_OFFLINE=1 "
-            "asks nothing of the network"
+            "Hub, such as beans or user/flowers, or a folder. Without a network, set HF_HUB_OFFLINE=1: "
+            "then what is in $HF_HOME is used"
         ) from None
     return found
 
 
 def _part(every: "DatasetDict", split: str, name: str) -> "Dataset":
     if split not in every:
-        raise UserError(f"{name} has no split {split!r}; it has {', '.join(every)}")
+        raise UserError(
+            f"{name} has no split {split!r}; it has {', '.join(every)}: set `train_split` and `test_split` to these"
+        )
     return every[split]
 
 
@@ -138,8 +140,8 @@ def _one(what: str, found: list[str], part: "Dataset", chosen: str | None, name:
             raise UserError(f"{name} has no column {chosen!r} ({what}_column); it has {there}")
         return chosen
     if len(found) != 1:
-        count = f"several columns that may be it: {', '.join(found)}" if found else f"no such column: {there}"
-        raise UserError(f"{name}: which column holds the {what}? Set `{what}_column`; there are {count}")
+        columns = ", ".join(found) or there
+        raise UserError(f"{name}: which column holds the {what}? Set `{what}_column` to one of {columns}")
     return found[0]
 
 

@@ -146,7 +146,7 @@ def find_images(settings: ImageFolder) -> FolderImages:
     names = [shown(name) for name in classes]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UserError(
-            f"{shown(root)}: two class folders have the same name once it is shown: {', '.join(twice)}"
+            f"{shown(root)}: two class folders have names that look the same: {', '.join(twice)}; rename one of them"
         )
     check_num_classes(names, settings.num_classes)
     _check_empty(settings, names, [len(train.files[name]) for name in classes], _left_out(train))
@@ -155,8 +155,11 @@ def find_images(settings: ImageFolder) -> FolderImages:
     if layout.test is not None:
         test_files, test_labels = _labelled(names, test)
         if not test_files:
-            loose = f"; {_images(len(test.loose))} in it outside of class folders" if test.loose else ""
-            raise UserError(f"no test images in {shown(os.path.join(root, layout.test))}{loose}")
+            loose = f" ({_images(len(test.loose))} outside of class folders)" if test.loose else ""
+            raise UserError(
+                f"no test images in {shown(os.path.join(root, layout.test))}{loose}; put those of each class "
+                "in a folder of its name there"
+            )
     else:
         kept, off = split_off_test(labels, settings.test_fraction, settings.split_seed)
         test_files, test_labels = [files[index] for index in off], labels[off]
