@@ -314,9 +314,11 @@ def _fingerprint(
 
 def _budget_note(settings: RunSettings, images: int, test_images: int, steps: int) -> str:
     merged = images % settings.batch_size == 1 and images > settings.batch_size
+    batches = batches_per_epoch(images, settings.batch_size)
     return (
         f"{images:,} training images, {test_images:,} test images; "
-        f"{batches_per_epoch(images, settings.batch_size):,} batches of {settings.batch_size} a pass, {steps:,} steps"
+        f"{batches:,} batch{'' if batches == 1 else 'es'} of {settings.batch_size} a pass, "
+        f"{steps:,} step{'' if steps == 1 else 's'}"
         + ("; the last image of a pass joins the batch before it" if merged else "")
     )
 
