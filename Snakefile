@@ -65,7 +65,9 @@ include: "workflow/rules/report.smk"
 
 onstart:
     PLAN.start(
-        workers=max(1, (workflow.nodes or workflow.cores or 1) // PLAN.threads)
+        # Nodes are jobs, whatever their threads; cores are shared by them.
+        workers=workflow.nodes
+        or max(1, (workflow.cores or 1) // PLAN.threads)
     )
 
 

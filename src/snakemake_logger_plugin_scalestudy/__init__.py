@@ -227,6 +227,8 @@ class LogHandler(LogHandlerBase):
             return ""
         now = {job.folder.name: run_status(job.folder) for job in running}
         left = self.forecast.seconds_left([*({**self.statuses, **now}.values())])
+        if left is None:
+            return ""
         return f"; about {duration(left)} left (until {clock(left)})"
 
     def _read_forecast(self, job: _Job | None) -> None:

@@ -328,6 +328,30 @@ def test_no_scheduler_at_all_is_an_error_that_says_where_to_describe_one(schedul
     assert "scheduler.ini, and name it there under [use]" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("ini", "said"),
+    [
+        (
+            "[use]\nscheduler = slrum\n[slurm]\n",
+            "has no 'slrum' under [use] or as a section; it has use, slurm",
+        ),
+        ("[use\n", "cannot be read: "),
+        (
+            "[use]\nscheduler = mine\n[mine]\njob_id = x\n",
+            "section [mine] lacks patience, success, failure, cancel",
+        ),
+    ],
+)
+def test_a_slip_in_scheduler_ini_is_one_line(scheduler: Scheduler, ini: str, said: str) -> None:
+    scheduler.as_shipped()
+    (path,) = scheduler.folder.rglob("scheduler.ini")
+    path.write_text(ini)
+    result = scheduler.run("scalestudy-job-status", "17")
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_hundred_jobs_are_one_question(scheduler: Scheduler) -> None:
     scheduler.configure(status="queue = sh -c 'echo asked >> asked; seq -f \"%g RUNNING\" 100'")
     for job in range(1, 101, 20):

@@ -24,6 +24,20 @@ def test_a_study_that_ended_needs_no_more_time() -> None:
     assert FORECAST.seconds_left([RunStatus(run, "complete", {"elapsed": 1.0}) for run in "abc"]) == 0.0
 
 
+def test_where_nobody_knows_a_size_nothing_is_foretold_and_the_next_start_that_knows_it_foretells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    unknown = Forecast({"a": None, "b": 20.0}, workers=2)
+    unknown.write("study")
+    assert read_forecast("study") == unknown
+    assert unknown.seconds_left([RunStatus("a", "waiting", {}), RunStatus("b", "waiting", {})]) is None
+    assert unknown.seconds_left([RunStatus("b", "waiting", {})]) == 20.0
+    known = Forecast({"a": 10.0, "b": 20.0}, workers=2)
+    known.write("study")
+    assert read_forecast("study") == known
+
+
 def moments_ago(seconds: float) -> datetime:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).replace(microsecond=0)
 

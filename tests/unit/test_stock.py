@@ -356,6 +356,7 @@ def test_files_of_a_time_to_come_get_the_time_of_now(project: Path, ahead: float
     assert to_make_again() == set()
     start()
     assert all(abs(path.stat().st_mtime - time.time()) < 60 for path in files)
+    assert len({path.stat().st_mtime_ns for path in files}) == 1, "no file is newer than what follows from it"
 
 
 def test_a_study_with_windows_line_ends_or_a_mark_at_its_beginning_is_the_same_study(project: Path) -> None:

@@ -4,7 +4,7 @@
 rule data:
     """Only the datasets of the study."""
     input:
-        PLAN.stores(),
+        [PLAN.store(name) for name in PLAN.datasets],
 
 
 rule prepare_dataset:

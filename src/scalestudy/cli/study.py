@@ -243,7 +243,8 @@ def _status_lines(asked: Asked, statuses: list[RunStatus]) -> list[str]:
     forecast = read_forecast(asked.study.name)
     if forecast is not None and any(each.state == "running" for each in statuses):
         rest = forecast.seconds_left(statuses)
-        lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
+        if rest is not None:
+            lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
     if (refused := refusal_line()) and any(each.state == "waiting" for each in statuses):
         lines.append(f"  {refused}")
     for each in statuses:

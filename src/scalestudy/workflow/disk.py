@@ -86,7 +86,8 @@ def _results(
 ) -> int:
     total, checkpoints = 0, []
     for run in runs:
-        if (paths.run_folder(study, run.name) / "run.json").is_file():
+        folders = (paths.run_folder(study, run.name), paths.weights_record(run.name).parent)
+        if any((folder / "run.json").is_file() for folder in folders):
             continue
         test = (sizes.get(run.dataset) or (0, 0))[1]
         total += _BYTES_OF_A_RUN + test * (2 * _CLASSES + 2)

@@ -7,58 +7,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalestudy.files import read_json, write_json
+from scalestudy.results.read import DONE
 from scalestudy.results.status import RunStatus
 from scalestudy.study import paths
 from scalestudy.workflow.estimate import makespan
 
-_DONE = ("complete", "diverged")
 _LEFT = ("waiting", "queued", "interrupted")
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Estimated seconds of each run before the study began, and how many train at once.
+    """Estimated seconds of each run before the study began, None of unknown size, and how many train at once.
 
     `measured` says whether all speeds behind it were measured on this machine.
     """
 
-    seconds: dict[str, float]
+    seconds: dict[str, float | None]
     workers: int
     measured: bool = False
 
-    @property
-    def total(self) -> float:
-        """Seconds from start to end with `workers` runs at once."""
-        return makespan(self.seconds.values(), self.workers)
-
     def write(self, study: str) -> None:
-        """Keep the forecast beside the study's results, unless one for these runs is there: the first counts."""
+        """Keep the forecast beside the study's results, unless a whole one for these runs is there: that counts."""
         kept = read_forecast(study)
-        if kept is None or kept.seconds.keys() != self.seconds.keys():
-            write_json(
-                _file(study),
-                {
-                    "workers": self.workers,
-                    "measured": self.measured,
-                    "total": round(self.total, 1),
-                    "seconds": self.seconds,
-                },
-            )
+        if kept is None or kept.seconds.keys() != self.seconds.keys() or None in kept.seconds.values():
+            content = {"workers": self.workers, "measured": self.measured, "seconds": self.seconds}
+            write_json(_file(study), content)
 
-    def seconds_left(self, statuses: Sequence[RunStatus]) -> float:
-        """Return the seconds until all these runs have ended.
+    def seconds_left(self, statuses: Sequence[RunStatus]) -> float | None:
+        """Return the seconds until all these runs have ended; None where nobody knows what a waiting one will take.
 
         A run that waits takes its estimate times what the ended and running ones have taken against theirs, less
         what it had done before it was interrupted; a run that runs takes what it says itself. Then the longest first,
         on as many workers as there really are (`at_once`).
         """
+        estimates = [self.seconds.get(each.run) for each in statuses if each.state in _LEFT]
+        if None in estimates:
+            return None
         known = [(self.seconds.get(each.run), _taken(each)) for each in statuses]
         pairs = [(estimate, taken) for estimate, taken in known if estimate and taken]
         ratio = sum(taken for _, taken in pairs) / sum(estimate for estimate, _ in pairs) if pairs else 1.0
         left = [each.seconds_left for each in statuses if each.state == "running"]
         running = [seconds for seconds in left if seconds is not None]
         waiting = [
-            self.seconds.get(each.run, 0.0) * ratio * _left(each) for each in statuses if each.state in _LEFT
+            (self.seconds[each.run] or 0.0) * ratio * _left(each) for each in statuses if each.state in _LEFT
         ]
         return makespan([*running, *waiting], self.at_once(statuses))
 
@@ -82,7 +73,8 @@ def read_forecast(study: str) -> Forecast | None:
     """Return the forecast that was made when the study began, or None where there is none."""
     try:
         content = read_json(_file(study))
-        seconds = {str(run): float(each) for run, each in content["seconds"].items()}
+        # Version 0.1.0 wrote a zero where it knew nothing.
+        seconds = {str(run): float(each) if each else None for run, each in content["seconds"].items()}
         return Forecast(seconds, int(content["workers"]), bool(content.get("measured", False)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent or damaged: it is only shown
         return None
@@ -93,7 +85,7 @@ def _taken(status: RunStatus) -> float | None:
     elapsed = status.facts.get("elapsed")
     if elapsed is None:
         return None
-    if status.state in _DONE:
+    if status.state in DONE:
         return float(elapsed)
     left = status.facts.get("seconds_left")
     return float(elapsed) + float(left) if status.state == "running" and left is not None else None

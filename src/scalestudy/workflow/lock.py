@@ -1,5 +1,6 @@
 """One workflow at a time on a study, by a lock that ends with its process: nothing stale stays after a crash."""
 
+import atexit
 import os
 import re
 import socket
@@ -39,8 +40,12 @@ def lock_study(study: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        atexit.register(holder.unlink, missing_ok=True)  # while the lock is held still
     except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+        try:
+            who = holder.read_text(encoding="utf-8")
+        except OSError:
+            who = "unknown"
         raise UserError(
             f"another Snakemake works on study {study} ({who}); wait for it, or stop it. `scalestudy status {study}` "
             "shows how far it is"

@@ -54,6 +54,7 @@ class Plan:
         )
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
+        self._known_sizes: dict[str, tuple[int, int] | None] = {}
         self._stock: Stock | None = None
         self._again: set[str] = set()
 
@@ -104,10 +105,13 @@ class Plan:
         damaged = self._stock.damaged if self._stock else {}
         return [store for name in self.datasets if Path(store := self.store(name)) in damaged]
 
-    @cached_property
+    @property
     def _sizes(self) -> dict[str, tuple[int, int] | None]:
-        """Training and test images of each dataset; None where nobody knows them yet."""
-        return {name: dataset_sizes(settings, name) for name, (settings, _) in self.datasets.items()}
+        """Training and test images of each dataset; None where nobody knows them yet: a job before may find out."""
+        for name, (settings, _) in self.datasets.items():
+            if self._known_sizes.get(name) is None:
+                self._known_sizes[name] = dataset_sizes(settings, name)
+        return self._known_sizes
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -184,7 +188,8 @@ class Plan:
 
     def check_for_snakemakes_report(self, words: Sequence[str]) -> None:
         """Raise UserError where Snakemake is asked for its own report, which needs every run, and some are missing."""
-        if not any(word == "--report" or word.startswith("--report=") for word in words):
+        asked = any(word == "--report" or word.startswith("--report=") for word in words)
+        if not asked or "--report-after-run" in words:
             return
         missing = [
             run for run in self.runs if not Path(paths.run_folder(self.name, run), "metrics.csv").is_file()
@@ -235,7 +240,7 @@ class Plan:
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
         estimates = {run: self.estimate(run) for run in self.runs}
-        seconds = {run: round(each.seconds or 0.0, 1) for run, each in estimates.items()}
+        seconds = {run: each.seconds and round(each.seconds, 1) for run, each in estimates.items()}
         Forecast(seconds, workers, all(each.measured for each in estimates.values())).write(self.name)
 
     def priority(self, name: str) -> int:

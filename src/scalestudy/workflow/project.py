@@ -26,7 +26,7 @@ module scalestudy:
 use rule * from scalestudy
 
 
-# What happens at the start (one Snakemake at a time on a study), at the end, and after a failure.
+# What happens at the start (an estimate of the end), at the end, and after a failure (a report of what is there).
 # Snakemake 7 takes it from the module by itself.
 if not snakemake_version.startswith("7."):
 

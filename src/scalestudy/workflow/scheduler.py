@@ -43,6 +43,13 @@ TAIL_LINES = 20
 KEPT_SECONDS = 10 * 24 * 3600  # as long as the Slurm plugin keeps its logs
 SHORTEST_WAIT, LONGEST_WAIT = 2.0, 30.0  # seconds between two tries to submit
 REMIND_SECONDS = 600.0
+NEEDED_KEYS = (
+    "job_id",
+    "patience",
+    "success",
+    "failure",
+    "cancel",
+)  # the others are for some schedulers only
 INSIDE = "SCALESTUDY_SUBMITS"  # set for the submit command, which may be a script that calls `sbatch` itself
 RECORD_EXIT = """\
 record={path}
@@ -77,14 +84,25 @@ class Scheduler:
     def of(cls, profile: Path = PROFILE) -> Scheduler:
         """Return the scheduler that the profile's `scheduler.ini` names, or the one whose commands are here.
 
-        Raises SchedulerError where none is.
+        Raises SchedulerError where none is, or the file does not describe one.
         """
-        parser = configparser.ConfigParser(interpolation=None)
-        with (profile / "scheduler.ini").open(encoding="utf-8") as file:
-            parser.read_file(file)
-        name = parser["use"]["scheduler"]
-        if name != "auto":
-            return cls(parser[name])
+        parser, ini = configparser.ConfigParser(interpolation=None), profile / "scheduler.ini"
+        try:
+            with ini.open(encoding="utf-8") as file:
+                parser.read_file(file)
+            name = parser["use"]["scheduler"]
+            if name != "auto":
+                missing = [key for key in NEEDED_KEYS if key not in parser[name]]
+                if missing:
+                    raise SchedulerError(f"{ini}: section [{name}] lacks {', '.join(missing)}")
+                return cls(parser[name])
+        except configparser.Error as error:
+            raise SchedulerError(f"{ini} cannot be read: {' '.join(str(error).split())}") from None
+        except KeyError as error:
+            there = ", ".join(parser.sections())
+            raise SchedulerError(
+                f"{ini} has no {error.args[0]!r} under [use] or as a section; it has {there}"
+            ) from None
         needed = {section: parser[section].get("needs", "").split() for section in parser.sections()}
         for section, commands in needed.items():
             if commands and all(map(shutil.which, commands)):
@@ -92,7 +110,7 @@ class Scheduler:
         every = sorted({command for commands in needed.values() for command in commands})
         raise SchedulerError(
             f"no scheduler's commands are here ({', '.join(every)}); "
-            f"describe yours in {profile / 'scheduler.ini'}, and name it there under [use]"
+            f"describe yours in {ini}, and name it there under [use]"
         )
 
     def submit(self, arguments: Sequence[str]) -> int:
@@ -377,9 +395,11 @@ def mark_as_failed(run: Path, reason: str) -> None:
 
 
 def refusal() -> str:
-    """Return the scheduler's words for taking no more jobs now; empty where it takes them."""
-    try:
-        return (NOTES / "refused").read_text(encoding="utf-8")
+    """Return the scheduler's words for taking no more jobs now; empty where it takes them, or nobody waits any more."""
+    path = NOTES / "refused"
+    try:  # who waits writes it anew
+        fresh = time.time() - path.stat().st_mtime < 2 * REMIND_SECONDS
+        return path.read_text(encoding="utf-8") if fresh else ""
     except OSError:
         return ""
 

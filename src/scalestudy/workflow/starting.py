@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 # Options with which Snakemake runs no job of the study: it shows, lists, cleans, or is itself the job of another one.
 _OTHERWISE = re.compile(
-    r"--(archive|cleanup-.*|conda-.*|container-.*|containerize|d3dag|dag|delete-.*|detailed-summary|export-cwl|filegraph"
+    r"--(archive|cleanup-.*|cm|conda-(cleanup-envs|create-envs-only)|container-cleanup-images|containerize|d3dag|dag|delete-.*|detailed-summary|export-cwl|filegraph"
     r"|generate-unit-tests|lint|list.*|l[cipuv]|lt|mode|print-compilation|report|rulegraph|sdm-.*|summary|touch|unlock)"
     r"|-[DSlt]"
 )
-_SHORT_DRY_RUN = re.compile(r"-[nprqFfk]*n[nprqFfk]*")
+_SHORT_DRY_RUN = re.compile(r"-[prqFfk]*n.*")  # also -npj1: an option with a value may follow
 
 Start = Literal["run", "dry-run", "other"]
 
@@ -19,6 +19,8 @@ Start = Literal["run", "dry-run", "other"]
 def how_started(arguments: Sequence[str], workflow: Any) -> Start:
     """Return what a Snakemake with these command-line `arguments` will do with its `workflow`."""
     options = {each.partition("=")[0] for each in arguments if each.startswith("-")}
+    if "--report-after-run" in options:
+        options.discard("--report")
     if any(_OTHERWISE.fullmatch(each) for each in options):
         return "other"
     short = any(_SHORT_DRY_RUN.fullmatch(each) for each in options)

@@ -12,9 +12,6 @@ from scalestudy.study.parse import format_fraction
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings
 from scalestudy.workflow.commands import (
-    fetch_command,
-    prepare_command,
-    pretrain_command,
     start_command,
     train_command,
 )
@@ -58,7 +55,6 @@ def study_record(
             }
             for run in runs
         ],
-        "preparation": _preparation(study, runs),
     }
 
 
@@ -146,22 +142,6 @@ def _experiments(study: Study, runs: list[Run]) -> dict[str, Any]:
         }
         for name, experiment in study.experiments.items()
     }
-
-
-def _preparation(study: Study, runs: list[Run]) -> list[str]:
-    """Return the commands, each once, that make the data and the initial weights of the runs, in order."""
-    commands: dict[str, None] = {}
-    for run in runs:
-        sources = [run, *([run.weights.upstream] if run.weights and run.weights.upstream else [])]
-        for each in sources:
-            prepare = prepare_command(each.dataset_settings, each.dataset, each.settings.image_size)
-            commands[f"scalestudy prepare {prepare}"] = None
-    for run in runs:
-        if run.weights and run.weights.upstream:
-            commands[f"scalestudy pretrain {pretrain_command(study, run.weights.upstream)}"] = None
-        elif run.weights:
-            commands[f"scalestudy fetch-weights {fetch_command(run.weights)}"] = None
-    return list(commands)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

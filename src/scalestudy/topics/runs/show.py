@@ -59,11 +59,12 @@ def _time(page: Page, collected: Collected) -> list[view.Fact]:
     taken = {run.name: run.values["total_seconds"] for run in collected.runs if "total_seconds" in run.values}
     try:
         forecast = read_json(page.inputs.study_dir / "forecast.json")
-        expected = sum(float(forecast["seconds"][run]) for run in taken)
-    except (OSError, ValueError, KeyError, TypeError):
+        estimates = [float(forecast["seconds"][run]) for run in taken]
+    except (OSError, ValueError, KeyError, TypeError):  # or a run of which nothing was known
         return []
-    if not taken:
+    if not taken or not all(estimates):
         return []
+    expected = sum(estimates)
     measured = isinstance(forecast, dict) and forecast.get("measured")
     kind = "estimated" if measured else "guessed, with no speed of this machine measured,"
     truth = f"{wording.duration(sum(taken.values()))} taken, all runs added up"
