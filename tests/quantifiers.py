@@ -83,7 +83,9 @@ CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
     rf"(?P<verb>beats?|stays?|raise|lower) [^,;:]* ?in (?P<number>\w+) of (?P<total>\w+) {NOUNS}"
     r"( and (?P<other>stays?|lower) [^,;:]* ?in (?P<more>\w+))?"
     r"(, by [\d. to]+ points?)?(; (?P<open>\w+) (is|are) undecided)?\.": _decided,
-    r"on each training-set size the models stand in the same order": _same_order,
+    r"on each training-set size (with results )?the (models|largest and the smallest model) stand in the same order": (
+        _same_order
+    ),
 }
 
 

@@ -155,7 +155,9 @@ def test_agreement_of_seeds_counts_equal_answers_and_shared_mistakes() -> None:
     assert (own.same, own.wrong_in_all, own.wrong) == pytest.approx((0.7, 0.1, 0.2))
     assert agreement({"a": predicted(labels, first)}) is None
     findings = found(answers, seeds=(0, 1, 2))
-    assert any(text.startswith("Its three runs agree pairwise on ") for text in texts(findings))
+    assert any(
+        text.startswith("The three runs of the best result agree pairwise on ") for text in texts(findings)
+    )
 
 
 def test_the_surest_mistakes_come_first_and_say_how_many_runs_share_them() -> None:

@@ -217,6 +217,10 @@ def test_batch_sizes_at_one_learning_rate_and_optimizers_without_a_search_come_w
     assert {each.reading for each in findings.recipes.caveats} == {Caveat.BATCH_SIZE, Caveat.OPTIMIZER}
     searched = found(lambda s: 0.0, recipes=({}, {"optimizer": "sgd"}, {"optimizer": "sgd", "lr": 0.1}))
     assert not searched.recipes.caveats
+    crossed = found(
+        lambda s: 0.0, recipes=({}, {"batch_size": 64}, {"lr": 1e-2}, {"batch_size": 64, "lr": 1e-2})
+    )
+    assert Caveat.BATCH_SIZE not in {each.reading for each in crossed.recipes.caveats}
     together = found(lambda s: 0.0, recipes=({}, {"lr": 1e-4, "dropout": 0.2}))
     assert [each.reading for each in together.recipes.caveats] == [Caveat.TOGETHER]
 

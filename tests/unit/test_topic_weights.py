@@ -163,6 +163,22 @@ def test_the_order_of_models_is_open_where_one_size_is_not_decided() -> None:
     assert undecided[2].endswith("is not decided.")
 
 
+def test_of_three_models_the_largest_and_the_smallest_are_said_to_stand_in_an_order() -> None:
+    findings = found(
+        lambda s: 0.1 if s["model"] == "resnet50" else 0.0, models=("resnet18", "resnet34", "resnet50")
+    )
+    text = next(each.text for each in say(findings).points if "order" in each.text)
+    assert text.startswith(
+        "On each training-set size the largest and the smallest model stand in the same order"
+    )
+
+
+def test_weights_of_unknown_pretraining_have_no_control_however_long_runs_from_scratch_are() -> None:
+    findings = found(lambda s: 0.1 * (s["init"] == "glyphs"), recipes=({}, {"steps": 1}))
+    assert findings.weights.controls == ()
+    assert findings.weights.matched == ()
+
+
 def stances(findings: Findings) -> dict[Why, Stance]:
     (own,) = findings.weights.reasons
     return {each.reason: each.stance for each in own.reasons}
@@ -328,7 +344,7 @@ def test_without_a_control_the_report_says_how_to_get_one(folder: Path) -> None:
     section = show(Page(Inputs(folder), folder))
     assert section is not None
     (wish,) = section.could_add
-    assert "`epochs: 10` on all data, which sees the pretraining's 3,200 images as well" in wish.text
+    assert "`steps: 200` on all data, which sees the pretraining's 3,200 images as well" in wish.text
 
 
 def test_braces_in_a_title_are_letters_and_models_that_saw_the_same_share_a_sentence() -> None:

@@ -158,12 +158,12 @@ def _key(settings: Mapping[str, Scalar]) -> str:
 
 
 def _models(runs: Sequence[Run]) -> list[str]:
-    """Return the models from small to large; where a parameter count is unknown, in the plan's order."""
+    """Return the models from small to large; those whose parameters no run tells stand last, in the plan's order."""
     planned = list(dict.fromkeys(str(run.settings["model"]) for run in runs))
     sizes = {
         str(run.settings["model"]): run.values["parameters"] for run in runs if "parameters" in run.values
     }
-    return sorted(planned, key=sizes.__getitem__) if set(planned) <= set(sizes) else planned
+    return sorted(planned, key=lambda model: sizes.get(model, math.inf))
 
 
 def _sizes(cells: Sequence[Planned], dataset: Mapping[str, object]) -> dict[tuple[str, str], int]:

@@ -48,14 +48,28 @@ def difference_note(found: Difference) -> str:
     return f"{note} (95 % interval {wording.bare_point_range(found.test.low, found.test.high)})"
 
 
-def bars_note(cells: Iterable[Cell]) -> str:
-    """Return the caption's sentence on what points and bars are."""
-    stats = [stat for cell in cells if (stat := cell.result) is not None]
-    if not any(seed_bounds(stat)[0] is not None for stat in stats):
+def bars_note(cells: Iterable[Cell], *measures: Measure) -> str:
+    """Return the caption's sentence on what points and bars of the measures are (none: of the primary one)."""
+    stats = [
+        stat
+        for cell in cells
+        for measure in measures or (cell.primary,)
+        if (stat := cell.stat(measure)) is not None
+    ]
+    drawn = [stat for stat in stats if seed_bounds(stat)[0] is not None]
+    kinds = {stat.interval.kind for stat in drawn if stat.interval is not None}
+    if not kinds:
         return "Each point is one run, so there is no bar over seeds."
     found = sorted({stat.n for stat in stats})
     span = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
-    return f"Points are means over runs ({span}); bars are 95 % intervals from the run-to-run spread."
+    spread, own = "from the run-to-run spread", "over each point's own runs"
+    if kinds == {IntervalKind.SPREAD}:
+        bars = spread
+    elif kinds == {IntervalKind.SEEDS}:
+        bars = own
+    else:
+        bars = f"(test: {spread}; training: {own})"
+    return f"Points are means over runs ({span}); bars are 95 % intervals {bars}."
 
 
 def values_of(cells: Iterable[Cell], *measures: Measure) -> list[float]:

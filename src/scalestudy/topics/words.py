@@ -127,7 +127,7 @@ def direction(found: Direction, rises: str = "rises", falls: str = "falls") -> s
         Direction.FALLS: falls,
         Direction.LEVEL: "shows no trend beyond the run-to-run spread",
         Direction.UNSTEADY: "goes up and down",
-        Direction.UNTESTED: "cannot be judged from one run each",
+        Direction.UNTESTED: "cannot be judged: too few seeds",
     }[found]
 
 

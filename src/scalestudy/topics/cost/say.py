@@ -4,11 +4,9 @@ from scalestudy.findings.model import Cell, Evidence
 from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, Names
 from scalestudy.topics.base import Said, Sentence
-from scalestudy.topics.cost.find import Cost, Machine, Missing, Pretrained
+from scalestudy.topics.cost.find import Cost, Machine, Pretrained
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.recipes.say import setting
-
-MISSING = {Missing.NO_TIMES: "No complete run has its training time; run the study first."}
 
 
 def say(findings: Findings) -> Said:

@@ -49,7 +49,7 @@ def accuracy_by_size(inputs: Inputs) -> SeriesFigure:
         panels=tuple(plot.base_series(inputs, measures, titles)),
         records=[plot.cell_record(inputs, cell, measure) for cell in cells for measure in measures],
         alt=f"Two panels, test and training accuracy against training images on a logarithmic axis, {series} in each.",
-        caption=SIZE_CAPTION + plot.bars_note(cells),
+        caption=SIZE_CAPTION + plot.bars_note(cells, *measures),
     )
 
 

@@ -21,7 +21,7 @@ RETURNS = {
     Direction.FALLS: "doublings bring less in larger training sets",
     Direction.RISES: "doublings bring more in larger training sets",
     Direction.LEVEL: "no change beyond the run-to-run spread",
-    Direction.UNTESTED: "single runs do not decide whether that changes",
+    Direction.UNTESTED: "too few seeds to say whether that changes",
 }
 
 
@@ -57,8 +57,13 @@ def budget(findings: Findings) -> list[Sentence]:
     """What else grows with the training set."""
     cells = findings.grid.having(findings.grid.base.cells)
     steps = sorted({cell.steps for cell in cells if cell.steps})
-    if findings.data_size.budget is Budget.STEPS or len(steps) == 1:
-        text = f"runs take {wording.counted(steps[0], 'step') if steps else 'the same steps'}, whatever their data"
+    if len(steps) == 1:
+        text = f"runs take {wording.counted(steps[0], 'step')}, whatever their data"
+    elif steps and findings.data_size.budget is Budget.STEPS:
+        text = (
+            f"runs are given equally many steps, and end early after {wording.count(steps[0])} to "
+            f"{wording.count(steps[-1])}"
+        )
     elif steps:
         text = (
             f"steps grow with the images, from {wording.count(steps[0])} to {wording.count(steps[-1])}: "
@@ -76,8 +81,8 @@ def trends(findings: Findings) -> list[Sentence]:
     names, found = Names(findings.grid.titles), findings.data_size.trends
     sentences = []
     for way in Direction:
-        same = [each for each in found if each.trend.direction is way]
-        if not same or len(same[0].trend.points) < 3 or way is Direction.UNTESTED:
+        same = [each for each in found if each.trend.direction is way and len(each.trend.points) > 2]
+        if not same or way is Direction.UNTESTED:
             continue
         series = several([names.series(each.model, each.init) for each in same], len(found), "series")
         text = f"with more images, the accuracy of {series} {direction(way)}"

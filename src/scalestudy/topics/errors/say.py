@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from scalestudy.findings.model import Evidence
 from scalestudy.report import wording
 from scalestudy.topics.base import Said, Sentence
-from scalestudy.topics.errors.find import Confidence, Contrast, Errors, Missing, Network
+from scalestudy.topics.errors.find import Confidence, Contrast, Errors, Network
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.words import share_of, sizes
 
-MISSING = {Missing.NO_PREDICTIONS: "No complete run has saved predictions; train the runs again."}
 MOST_CLASSES = 5  # of equal accuracy that a sentence names
 SURENESS = {
     Confidence.OVER: "Networks are surer than they are right",
@@ -67,8 +66,9 @@ def agreement(found: Errors) -> list[Sentence]:
     if found.cell is None or own is None:
         return []
     text = (
-        f"its {wording.number_word(len(own.runs))} runs agree pairwise on {wording.percent(own.same)} of the test "
-        f"images; of {wording.percent(own.wrong)} mistakes, {wording.percent(own.wrong_in_all)} are shared"
+        f"the {wording.number_word(len(own.runs))} runs of the best result agree pairwise on "
+        f"{wording.percent(own.same)} of the test images; of {wording.percent(own.wrong)} mistakes, "
+        f"{wording.percent(own.wrong_in_all)} are shared"
     )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("calibration",))]
 

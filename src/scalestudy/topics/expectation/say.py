@@ -1,17 +1,17 @@
 """The paragraph of discussion 1, chosen by readings."""
 
 from scalestudy.findings.model import Evidence, Stance
+from scalestudy.report import wording
 from scalestudy.topics.base import Said, Sentence
-from scalestudy.topics.expectation.find import Expectation, Figure, Missing, Why
+from scalestudy.topics.expectation.find import Expectation, Figure, Why
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.words import judged
 
-MISSING = {Missing.NOTHING_COMPARED: "The study compares neither two training-set sizes nor two models."}
 FIGURES = {
-    Figure.SHOWS: "The textbook figure shows: more images and larger models are ahead.",
-    Figure.PARTLY: "The textbook figure, with more images and larger models ahead, shows in part.",
-    Figure.NOT: "The textbook figure, with more images and larger models ahead, does not show.",
-    Figure.OPEN: "These runs do not decide whether the textbook figure (more images, larger models ahead) shows.",
+    Figure.SHOWS: "The textbook figure shows: {what} are ahead.",
+    Figure.PARTLY: "The textbook figure, with {what} ahead, shows in part.",
+    Figure.NOT: "The textbook figure, with {what} ahead, does not show.",
+    Figure.OPEN: "These runs do not decide whether the textbook figure, with {what} ahead, shows.",
 }
 WHY = {
     (
@@ -59,7 +59,13 @@ def figure(found: Expectation) -> Sentence:
     """Whether the textbook figure shows."""
     sides = [side for side in (found.data, found.models) if side is not None]
     keys = tuple(dict.fromkeys(key for side in sides for key in side.differences))
-    return Sentence(FIGURES[found.figure], Evidence(differences=keys), ("accuracy_by_size", "model_size"))
+    compared = (("more images", found.data), ("larger models", found.models))
+    what = wording.listing([words for words, side in compared if side is not None])
+    return Sentence(
+        FIGURES[found.figure].format(what=what),
+        Evidence(differences=keys),
+        ("accuracy_by_size", "model_size"),
+    )
 
 
 def reasons(found: Expectation) -> list[Sentence]:

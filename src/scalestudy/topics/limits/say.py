@@ -79,13 +79,13 @@ def copies(findings: Findings) -> list[Sentence]:
         return []
     sentences = []
     if found.across_splits:
-        text = (
-            f"{wording.counted(found.across_splits, 'test image')} are training images too, pixel for pixel"
-        )
+        are = "is a training image" if found.across_splits == 1 else "are training images"
+        text = f"{wording.counted(found.across_splits, 'test image')} {are} too, pixel for pixel"
         sentences.append(Sentence(wording.sentence(text), tables=("subsets",)))
     if found.conflicts:
         named = wording.listing(list(found.named[:2]))
-        text = f"{wording.counted(found.conflicts, 'image')} have a copy with another label: {named}"
+        have = "has" if found.conflicts == 1 else "have"
+        text = f"{wording.counted(found.conflicts, 'image')} {have} a copy with another label: {named}"
         sentences.append(Sentence(wording.sentence(text), tables=("subsets",)))
     return sentences
 

@@ -16,7 +16,6 @@ FIT = {
     Direction.FALLS: "also fits its own training images worse",
     Direction.RISES: "fits its own training images better",
     Direction.LEVEL: "fits its own training images about as well",
-    Direction.UNTESTED: "fits its own training images, in single runs, otherwise",
 }
 
 
@@ -75,9 +74,10 @@ def fitted(findings: Findings, names: Names, found: Fitted) -> Sentence:
         if findings.grid.cells[pair.large].model == found.model
         for name in (pair.small, pair.large)
     )
-    compared = "as" if found.fit.direction is Direction.LEVEL else "than"
-    text = (
-        f"{names.model(found.model)} {FIT[found.fit.direction]} {compared} the smaller model "
-        f"({wording.signed_points(found.fit.value)} on average)"
-    )
+    model, by = names.model(found.model), wording.signed_points(found.fit.value)
+    if found.fit.direction is Direction.UNTESTED:
+        text = f"on its own training images, {model} is {by} on average against the smaller model: not tested"
+    else:
+        compared = "as" if found.fit.direction is Direction.LEVEL else "than"
+        text = f"{model} {FIT[found.fit.direction]} {compared} the smaller model ({by} on average)"
     return Sentence(wording.sentence(text), Evidence(cells=cells), ("gap_by_size",), ("overfitting",))

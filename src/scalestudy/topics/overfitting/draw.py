@@ -59,7 +59,7 @@ def gap_by_size(inputs: Inputs) -> SeriesFigure:
             "in points "
             "against training images, around a line at zero."
         ),
-        caption=GAP_CAPTION + plot.bars_note(cells),
+        caption=GAP_CAPTION + plot.bars_note(cells, "gap"),
         columns=1,
         height=2.3,
     )

@@ -115,7 +115,9 @@ def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:
     return tuple(
         Ended(
             cell=cell.id,
-            course=_course(effects.get(cell.id), unstable[cell.id]),
+            course=_course(
+                effects.get(cell.id), unstable[cell.id], stopped=bool(cell.settings.get("early_stopping"))
+            ),
             change=effects.get(cell.id),
             unstable=unstable[cell.id],
         )
@@ -123,7 +125,10 @@ def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:
     )
 
 
-def _course(change: Effect | None, unstable: Sequence[str]) -> Course:
+def _course(change: Effect | None, unstable: Sequence[str], *, stopped: bool) -> Course:
+    """Return how a setting ended. What early stopping kept is the best epoch, which rises on the one before it."""
+    if stopped and not unstable:
+        return Course.SETTLED
     if unstable:
         return Course.UNSTABLE
     if change is None or change.direction is Direction.UNTESTED:

@@ -5,10 +5,8 @@ from scalestudy.report import wording
 from scalestudy.report.names import share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.overfitting.find import Course, Missing
+from scalestudy.topics.overfitting.find import Course
 from scalestudy.topics.words import direction, share_of
-
-MISSING = {Missing.NO_RUN: "No run of the base recipe is complete yet; run the missing ones."}
 
 
 def say(findings: Findings) -> Said:
@@ -42,9 +40,8 @@ def gap(findings: Findings) -> list[Sentence]:
 
 def courses(findings: Findings) -> list[Sentence]:
     """How many settings were still improving, and how many unstable, when training ended."""
-    ended = [each for each in findings.overfitting.ended if each.course is not Course.UNKNOWN]
-    if not ended:
-        return []
+    every = findings.overfitting.ended
+    known = [each for each in every if each.course is not Course.UNKNOWN]
     sentences = []
     words = {
         Course.IMPROVING: "still improving on the test set in their last epoch",
@@ -54,15 +51,15 @@ def courses(findings: Findings) -> list[Sentence]:
         own = findings.overfitting.of(course)
         if own:
             was = "was" if len(own) == 1 else "were"
-            text = f"{share_of(len(own), len(ended), 'setting')} {was} {what}"
+            text = f"{share_of(len(own), len(every), 'setting')} {was} {what}"
             cells = tuple(each.cell for each in own)
             sentences.append(
                 Sentence(
                     wording.sentence(text), Evidence(cells=cells), ("learning_curves",), ("overfitting",)
                 )
             )
-    if not sentences:
+    if not sentences and len(known) == len(every):
         text = "the runs had settled: the last epoch did not raise test accuracy beyond the run-to-run spread"
-        cells = tuple(each.cell for each in ended)
+        cells = tuple(each.cell for each in known)
         sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("learning_curves",)))
     return sentences

@@ -171,7 +171,7 @@ def accuracy_by_batch_size(inputs: Inputs) -> Picture:
             f"{wording.counted(len(panels), 'panel')} of accuracy in per cent against training images, with up to "
             f"{wording.counted(len(groups), 'line')}, the stronger the larger the batch."
         ),
-        caption="Training accuracy is measured while training. " + plot.bars_note(cells),
+        caption="Training accuracy is measured while training. " + plot.bars_note(cells, *measures),
         columns=2,
         height=2.0,
     )

@@ -285,12 +285,20 @@ def _number(value: Scalar) -> float | None:
 
 def _caveats(grid: Grid, recipes: Sequence[Recipe]) -> Iterable[Claim[Caveat]]:
     rates: dict[Scalar, set[Scalar]] = {}
+    of_batch: dict[Scalar, set[Scalar]] = {}
     for group in grid.groups:
         if grid.having(group.cells):
             rates.setdefault(group.settings.get("optimizer"), set()).add(group.settings.get("lr"))
+            of_batch.setdefault(group.settings.get("batch_size"), set()).add(group.settings.get("lr"))
     one_rate = all(len(own) == 1 for own in rates.values())
+
+    def at_one_rate(each: Recipe) -> bool:
+        """Return whether the batch size of a recipe was tried at a single learning rate, that of the other."""
+        tried = of_batch.get(grid.group(each.group).settings.get("batch_size"), set())
+        return "batch_size" in each.changed and "lr" not in each.changed and len(tried) == 1
+
     conditions: dict[Caveat, Callable[[Recipe], bool]] = {
-        Caveat.BATCH_SIZE: lambda each: "batch_size" in each.changed and "lr" not in each.changed,
+        Caveat.BATCH_SIZE: at_one_rate,
         Caveat.OPTIMIZER: lambda each: "optimizer" in each.changed and one_rate,
         Caveat.TOGETHER: lambda each: each.change is Change.SEVERAL,
     }

@@ -5,10 +5,9 @@ from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, Names, plain, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.recipes.find import Best, Caveat, Change, Edge, End, Images, Missing, Recipe
+from scalestudy.topics.recipes.find import Best, Caveat, Change, Edge, End, Images, Recipe
 from scalestudy.topics.words import share_of, signed_sizes, sizes, tally, throughout
 
-MISSING = {Missing.NO_RESULT: "No run is complete yet; run the study first."}
 MOST_NAMED = 2  # settings of a recipe that a sentence names
 MOST_WORDS_NAMED = 8
 MOST_WORDS_OF_AN_ANSWER = 25

@@ -58,7 +58,8 @@ def reference(inputs: Inputs) -> RowsFigure:
             for row, _, stat in own
         ],
         alt=f"{wording.counted(len(own), 'row')}, each with a hollow point for theirs and a filled one for ours.",
-        caption="Test accuracy after the last epoch. " + plot.bars_note([cell for _, cell, _ in own]),
+        caption="Test accuracy after the last epoch. "
+        + plot.bars_note([cell for _, cell, _ in own], MEASURE),
     )
 
 

@@ -7,12 +7,9 @@ from scalestudy.report import wording
 from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.reference.find import Missing, Reported, Standing
+from scalestudy.topics.reference.find import Reported, Standing
 from scalestudy.topics.words import share_of, signed_sizes
 
-MISSING = {
-    Missing.NO_NUMBERS: "The study has no reported numbers to compare with; add them under `references`."
-}
 STANDINGS = {
     Standing.ABOVE: "above",
     Standing.BELOW: "below",

@@ -1,14 +1,15 @@
 """Data and optimisation told apart: by runs of equal steps, or by reading learning curves at equal steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
 
-from scalestudy.findings.cells import means_of
-from scalestudy.findings.compare import Pair, corrected, direction_of
-from scalestudy.findings.model import Balance, Cell, Claim, Effect, Evidence, Group, Record
+import numpy as np
+from numpy.typing import NDArray
+
+from scalestudy.findings.compare import Pair
+from scalestudy.findings.model import Balance, Cell, Claim, Direction, Effect, Evidence, Group, Record
 from scalestudy.findings.study import Study
-from scalestudy.stats.estimate import contrast
 
 
 class Missing(StrEnum):
@@ -101,9 +102,8 @@ def find(study: Study) -> Steps:
         for group in _equal_groups(study)
         if (ends := _ends(study, group))
     )
-    if grid.base.settings.get("steps") or (
-        neighbours and len({cell.steps for pair in neighbours for cell in pair}) == 1
-    ):
+    given = grid.base.settings.get("steps") and not grid.base.settings.get("early_stopping")
+    if given or (neighbours and len({cell.steps for pair in neighbours for cell in pair}) == 1):
         return Steps(missing=Missing.EQUAL_ALREADY, planned=planned)
     if not neighbours and not planned:
         several = len({grid.cells[name].fraction for name in grid.base.cells}) > 1
@@ -165,54 +165,56 @@ def _read_pair(study: Study, small: Cell, large: Cell) -> ReadPair | None:
 
 
 def _read(study: Study, found: Sequence[ReadPair]) -> Read | None:
-    """Return the means over the pairs that are read, tested against the run-to-run spread; None without any."""
+    """Return the means over the pairs that are read, tested against the run-to-run spread; None without any.
+
+    A run's values in all its pairs are added up first: as the larger subset of one pair and the smaller of the next.
+    """
     read = [each for each in found if each.at is not None]
     if not read:
         return None
-    curves = study.collected.curves
-    at: dict[str, list[float]] = {}
-    last: dict[str, list[float]] = {}
+    curves, cells = study.collected.curves, study.grid.cells
+    data: dict[str, NDArray[np.float64]] = {}
+    climb: dict[str, NDArray[np.float64]] = {}
     for each in read:
-        for run in study.grid.cells[each.large].runs:
-            if run in curves:
-                own = curves[run]
-                value = accuracy_at(list(own["step"]), list(own["test_accuracy"]), each.step)
-                at.setdefault(each.large, []).append(
-                    float(value if value is not None else own["test_accuracy"][-1])
-                )
-                last.setdefault(each.large, []).append(float(own["test_accuracy"][-1]))
-    share = 1 / len(read)
-    finals = {
-        name: [
-            float(curves[run]["test_accuracy"][-1]) for run in study.grid.cells[name].runs if run in curves
-        ]
-        for name in {each.small for each in read}
-    }
-    early, ended = means_of(study.grid, at), means_of(study.grid, finals)
-    known = all(each.large in early and each.small in ended for each in read)
-    terms = (
-        [term for each in read for term in ((share, early[each.large]), (-share, ended[each.small]))]
-        if known
-        else []
-    )
-    (test,) = corrected([contrast(terms) if known else None])
-    value = share * sum(_mean(at[each.large]) - _mean(finals[each.small]) for each in read)
-    by_data = Effect(value=value, direction=direction_of(value, test), test=test)
-    climb = {name: [end - start for end, start in zip(last[name], at[name], strict=True)] for name in at}
-    (by_steps,) = study.effects([[(share, each.large) for each in read]], climb)
+        large = [curves[run] for run in cells[each.large].runs if run in curves]
+        small = [curves[run] for run in cells[each.small].runs if run in curves]
+        at = np.array([_at_step(own, each.step) for own in large]) / len(read)
+        ends = np.array([own["test_accuracy"][-1] for own in large]) / len(read)
+        data[each.large] = data.get(each.large, 0.0) + at
+        data[each.small] = data.get(each.small, 0.0) - np.array(
+            [own["test_accuracy"][-1] for own in small]
+        ) / len(read)
+        climb[each.large] = ends - at
+    lead = {name: own - climb[name] if name in climb else own for name, own in data.items()}
+    by_data, by_steps, more = (_sum(study, values) for values in (data, climb, lead))
     return Read(
-        reading=_reading(by_data, by_steps),
+        reading=_reading(by_data, by_steps, more),
         by_data=by_data,
         by_steps=by_steps,
         cells=tuple(dict.fromkeys(name for each in read for name in (each.small, each.large))),
     )
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _at_step(curve: Mapping[str, NDArray[np.float64]], step: int) -> float:
+    found = accuracy_at(list(curve["step"]), list(curve["test_accuracy"]), step)
+    return float(curve["test_accuracy"][-1] if found is None else found)
 
 
-def _reading(by_data: Effect, by_steps: Effect) -> Reading:
-    """Return which part is larger, where that part is itself beyond the run-to-run spread."""
-    larger, reading = (by_data, Reading.DATA) if by_data.value > by_steps.value else (by_steps, Reading.STEPS)
-    return reading if larger.test is not None and larger.direction.value == "rises" else Reading.OPEN
+def _sum(study: Study, values: Mapping[str, NDArray[np.float64]]) -> Effect:
+    """Return the sum of the cells' means, tested."""
+    known = {name: [float(each) for each in own] for name, own in values.items()}
+    return study.effects([[(1.0, name) for name in known]], known)[0]
+
+
+def _reading(by_data: Effect, by_steps: Effect, more: Effect) -> Reading:
+    """Return which part is larger, where it is so beyond the run-to-run spread and is itself a gain.
+
+    `more` is what the data bring less what the further steps bring.
+    """
+    if more.test is None:
+        return Reading.OPEN
+    if more.direction is Direction.RISES and by_data.direction is Direction.RISES:
+        return Reading.DATA
+    if more.direction is Direction.FALLS and by_steps.direction is Direction.RISES:
+        return Reading.STEPS
+    return Reading.OPEN

@@ -2,8 +2,10 @@
 
 from scalestudy.findings.model import Evidence
 from scalestudy.report import wording
+from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
+from scalestudy.topics.recipes.say import named
 from scalestudy.topics.steps.find import Missing, NotRead, Planned, Read, Reading
 from scalestudy.topics.words import signed_sizes, tally
 
@@ -44,8 +46,11 @@ def equal(findings: Findings, found: Planned) -> Sentence:
     """What the largest subset brings where all subsets get equally many steps."""
     compared = findings.grid.of(found.balance.evidence.differences)
     series = "series"
+    differs = findings.grid.group(found.group).differs
+    rest = {key: value for key, value in differs.items() if key not in ("steps", "epochs")}
+    more = f" and {named(Names(findings.grid.titles), rest)}" if rest else ""
     text = (
-        f"with {wording.counted(found.steps, 'step')} for every subset, the largest against the smallest is "
+        f"with {wording.counted(found.steps, 'step')} for every subset{more}, the largest against the smallest is "
         f"{tally(compared, series)} ({signed_sizes([each.value for each in compared])})"
     )
     return Sentence(wording.sentence(text), found.balance.evidence, ("equal_steps",), ("equal_steps",))

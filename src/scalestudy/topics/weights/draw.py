@@ -110,7 +110,7 @@ def init_side_by_side(inputs: Inputs) -> SeriesFigure:
             f"each kind of initial weights, with a test line and a training line for each of "
             f"{wording.counted(len(grid.models), 'model')}."
         ),
-        caption=SIDE_CAPTION + plot.bars_note(cells),
+        caption=SIDE_CAPTION + plot.bars_note(cells, *measures),
         columns=min(len(grid.inits), 3),
     )
 

@@ -252,7 +252,9 @@ def _control_pairs(grid: Grid, pretraining: Sequence[Pretraining]) -> list[Pair]
     longer = [group for group in grid.groups if group.differs and group.differs.keys() <= {"epochs", "steps"}]
     found = []
     for _, cell in _gain_pairs(grid):
-        wanted = (cell.images_seen or 0) + before.get((cell.init, cell.model), 0)
+        if cell.images_seen is None or (cell.init, cell.model) not in before:
+            continue
+        wanted = cell.images_seen + before[cell.init, cell.model]
         controls = [grid.at(cell.model, "none", cell.fraction, group) for group in longer]
         near = [
             each
@@ -437,7 +439,6 @@ def _reasons(
         stances = {
             Direction.FALLS: Stance.FOR,
             Direction.RISES: Stance.AGAINST,
-            Direction.LEVEL: Stance.AGAINST,
         }
         stance = stances.get(course.change.direction, Stance.OPEN)
         found.append(Reason[Why](reason=Why.FASTER, stance=stance, evidence=balance.evidence))

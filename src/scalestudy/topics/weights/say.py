@@ -1,6 +1,5 @@
 """The sentences about initial weights, each chosen by a reading."""
 
-import math
 from collections.abc import Sequence
 
 from scalestudy.findings.model import Balance, Claim, Direction, Evidence, Stance
@@ -29,7 +28,7 @@ WHY = {
     (
         Why.FASTER,
         Stance.AGAINST,
-    ): "A faster start alone does not fit: the lead does not shrink over the epochs.",
+    ): "A faster start alone does not fit: the lead grows over the epochs.",
     (
         Why.LESS_OVERFITTING,
         Stance.FOR,
@@ -75,7 +74,7 @@ def say(findings: Findings) -> Said:
         points += trend(findings, names, init)
         points += effective(findings, names, init)
         details += [course(findings, names, each) for each in found.courses if each.init == init]
-        points += order(names, [each for each in found.order if each.subjects[0] == init])
+        points += order(findings, names, [each for each in found.order if each.subjects[0] == init])
     points += pretraining(names, found.pretraining)
     return Said(
         lead=tuple(gain(findings, names, claim) for claim in found.balance),
@@ -127,10 +126,9 @@ def control(findings: Findings, names: Names, init: str) -> list[Sentence]:
     if not seen or not sizes or any(each.init == init for each in found.controls):
         return []
     cell = max(sizes, key=lambda pair: pair[0].train_images or 0)[0]
-    assert cell.train_images is not None
-    epochs = cell.epochs + math.ceil(seen / cell.train_images)
+    steps = (cell.steps or 0) + round(seen / float(str(cell.settings["batch_size"])))
     text = (
-        f"A control for {names.title(init)}, matched in compute: from scratch with `epochs: {epochs}` on "
+        f"A control for {names.title(init)}, matched in compute: from scratch with `steps: {steps}` on "
         f"{share_of_data(cell.fraction)}, which sees the pretraining's {wording.count(seen)} images as well."
     )
     return [Sentence(text, Evidence(cells=(cell.id,)), (), ("pretraining",))]
@@ -185,11 +183,10 @@ def _effective(findings: Findings, names: Names, row: EffectiveData) -> Sentence
 def course(findings: Findings, names: Names, found: Course) -> Sentence:
     """How the mean gain changed over the epochs."""
     verb = {
-        Direction.RISES: "it grows over the epochs",
-        Direction.FALLS: "it shrinks over the epochs",
+        Direction.RISES: "it rises over the epochs",
+        Direction.FALLS: "it falls over the epochs",
         Direction.LEVEL: "no change beyond the run-to-run spread",
-        Direction.UNSTEADY: "up and down",
-        Direction.UNTESTED: "from one run each",
+        Direction.UNTESTED: "too few seeds to judge",
     }[found.change.direction]
     text = (
         f"The mean gain {names.init(found.init)} is {wording.signed_points(found.first)} after the first epoch and "
@@ -199,9 +196,10 @@ def course(findings: Findings, names: Names, found: Course) -> Sentence:
     return Sentence(wording.sentence(text), Evidence(cells=tuple(cells)), ("learning_curves",))
 
 
-def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
-    """Whether the models stand in the same order as from scratch."""
+def order(findings: Findings, names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
+    """Whether the models, of several the largest and the smallest, stand in the same order as from scratch."""
     sentences = []
+    who = "the models" if len(findings.grid.models) == 2 else "the largest and the smallest model"
     for claim in claims:
         init, *changed = claim.subjects
         where = (
@@ -210,10 +208,12 @@ def order(names: Names, claims: list[Claim[Order]]) -> list[Sentence]:
             else f"{wording.number_word(len(changed))} training-set sizes"
         )
         both = f"{names.init(init)} and from scratch"
+        whole = len(claim.evidence.differences) == 2 * len(findings.grid.fractions)
+        each = "each training-set size" + ("" if whole else " with results")
         text = {
-            Order.SAME: f"On each training-set size the models stand in the same order {both}",
-            Order.CHANGES: f"On {where} the models stand in different orders {both}",
-            Order.OPEN: f"Whether the models stand in the same order {both} is not decided",
+            Order.SAME: f"On {each} {who} stand in the same order {both}",
+            Order.CHANGES: f"On {where} {who} stand in different orders {both}",
+            Order.OPEN: f"Whether {who} stand in the same order {both} is not decided",
         }[claim.reading]
         sentences.append(Sentence(wording.sentence(text), claim.evidence, ("init_side_by_side",)))
     return sentences

@@ -29,11 +29,13 @@ NETWORKS_NOTE = (
 )
 
 
-def show(page: Page) -> view.Section | None:
-    """Return the section; None where no initial weights are compared."""
+def show(page: Page) -> view.Section:
+    """Return the section; where no initial weights are compared, only what could be added."""
     found = page.findings.weights
     if found.missing is not None:
-        return None
+        return layout.section(
+            "discussion-weights", TITLE, could_add=[view.Statement(say.MISSING[found.missing])]
+        )
     said = say.say(page.findings)
     return layout.section(
         "discussion-weights",
