@@ -33,7 +33,7 @@ def test_a_checkpoint_of_other_settings_is_set_aside_with_a_warning_that_names_t
     assert load_checkpoint(file, MINE, said.append) is None
     assert not file.exists()
     assert file.with_suffix(".unusable").exists()
-    assert "another settings" in said[0]
+    assert "differs in settings" in said[0]
 
 
 def test_a_broken_checkpoint_is_set_aside_with_a_warning(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def say(findings: Findings) -> Said:
     found, names = findings.cost, Names(findings.grid.titles)
     if found.missing is not None:
         return Said()
-    return Said(points=(*compute(found), *front(findings, names), *machines(found), *pretraining(found)))
+    return Said(points=(*compute(found), *front(findings, names), *pretraining(found)))
 
 
 def compute(found: Cost) -> list[Sentence]:
@@ -53,15 +53,6 @@ def front(findings: Findings, names: Names) -> list[Sentence]:
 
 def _at(cell: Cell, seconds: float) -> str:
     return f"{wording.percent(cell.value)} after {wording.duration(seconds)}"
-
-
-def machines(found: Cost) -> list[Sentence]:
-    """That times are of several kinds of machine, where they are."""
-    if len(found.machines) < 2:
-        return []
-    kinds = wording.counted(len(found.machines), "kind")
-    text = f"Runs were timed on {kinds} of machine, so their times do not compare."
-    return [Sentence(text, _evidence(found), (), ("cost",))]
 
 
 def machine(own: Machine) -> str:

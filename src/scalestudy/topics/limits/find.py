@@ -46,7 +46,6 @@ class Limits(Record):
     test_images: int
     sampling: float | None
     unmatched: tuple[str, ...]
-    mixed_machines: bool
 
 
 def find(study: Study) -> Limits:
@@ -68,7 +67,6 @@ def find(study: Study) -> Limits:
         test_images=images,
         sampling=1.96 * math.sqrt(mean * (1 - mean) / images) if mean is not None and images else None,
         unmatched=_unmatched(study.once(weights.find)),
-        mixed_machines=len(described.machines) > 1,
     )
 
 

@@ -10,7 +10,6 @@ from scalestudy.topics.words import share_of
 
 MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
 SUBSETS = "One draw of the subsets: how much results depend on which images were drawn is not in the spread."
-MACHINES = "Runs come from several kinds of machine or precision; small differences may come from that alone."
 
 
 def say(findings: Findings) -> Said:
@@ -25,8 +24,6 @@ def say(findings: Findings) -> Said:
     ]
     if found.subset_seeds == 1 and len(findings.grid.fractions) > 1:
         points.append(Sentence(SUBSETS, tables=("subsets",)))
-    if found.mixed_machines:
-        points.append(Sentence(MACHINES, tables=("runs",)))
     lead = [baseline(found.baseline)] if found.baseline and _doubtful(found.baseline) else []
     return Said(lead=tuple(lead), points=tuple(points))
 

@@ -7,7 +7,8 @@ from scalestudy.topics.findings import Findings
 from scalestudy.topics.setup.find import Caution, Machine, Problem, Warned
 
 WARNINGS = {
-    Warned.MIXED_MACHINES: "Runs were made on different kinds of machine or precision; their times do not compare.",
+    Warned.MIXED_MACHINES: "Runs come from different kinds of machine or precision: small differences may come from "
+    "that alone, and times do not compare.",
     Warned.MIXED_DATA: "Runs were made from different contents of the dataset {subject}: train the older ones again.",
     Warned.MIXED_WEIGHTS: "Runs started from different contents of the weights {subject}: train the older ones again.",
     Warned.NO_PREDICTIONS: "{runs} without saved predictions that match the metrics: errors are those of the others.",
