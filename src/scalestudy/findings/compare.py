@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalestudy.findings.model import (
+    Balance,
     Cell,
+    Claim,
     Difference,
     Direction,
     Effect,
+    Evidence,
     Family,
     Grid,
     Networks,
@@ -48,6 +51,16 @@ class Point:
 
     x: float
     terms: Terms
+
+
+def balance(grid: Grid, pairs: Iterable[Pair], *subjects: str) -> Claim[Balance]:
+    """Return what the verdicts on pairs with results come to.
+
+    The first of each pair stands before the second in the study's order: verdicts are those on the second.
+    """
+    keys = tuple(grid.key(a.id, b.id) for a, b in pairs)
+    reading = Balance.of([each.verdict for each in grid.of(keys)])
+    return Claim[Balance](reading=reading, subjects=subjects, evidence=Evidence(differences=keys))
 
 
 def differences(

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from scalestudy.findings.compare import Pair, Point
-from scalestudy.findings.model import Balance, Cell, Claim, Effect, Evidence, Record, Series, Trend
+from scalestudy.findings.compare import Pair, Point, balance
+from scalestudy.findings.model import Balance, Cell, Claim, Effect, Record, Series, Trend
 from scalestudy.findings.study import Study
 from scalestudy.stats.powerlaw import determined, error_and_reliance, fit_power_law, local_slope
 from scalestudy.stats.proportions import binomial_error
@@ -156,8 +156,8 @@ def find(study: Study) -> DataSize:
             Step(model=a.model, init=a.init, small=a.id, large=b.id, ratio=_ratio(a, b))
             for _, (a, b) in steps
         ),
-        balance=_balance(study, [pair for _, pair in steps]),
-        ends=_balance(study, ends),
+        balance=balance(study.grid, [pair for _, pair in steps]),
+        ends=balance(study.grid, ends),
         trends=_trends(study, series),
         returns=_returns(study, series),
         scaling=tuple(_scaling(study, each) for each in series if len(_sized(grid.having(each.cells))) > 1),
@@ -170,12 +170,6 @@ def _ratio(a: Cell, b: Cell) -> float | None:
 
 def _sized(cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell.train_images]
-
-
-def _balance(study: Study, compared: Sequence[Pair]) -> Claim[Balance]:
-    keys = tuple(study.grid.key(a.id, b.id) for a, b in compared)
-    reading = Balance.of([each.verdict for each in study.grid.of(keys)])
-    return Claim[Balance](reading=reading, evidence=Evidence(differences=keys))
 
 
 def _trends(study: Study, series: Sequence[Series]) -> tuple[SizeTrend, ...]:

@@ -1,11 +1,12 @@
 """The section on training-set size."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
-from scalestudy.findings.model import Cell, Measure
+from scalestudy.findings.model import Cell, Measure, Spread
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
-from scalestudy.report.tables import Column
+from scalestudy.report.tables import Column, number
 from scalestudy.topics import tables
 from scalestudy.topics.data_size import say
 from scalestudy.topics.data_size.find import Fit, Scaling, Step
@@ -16,6 +17,11 @@ TITLE = "More training images"
 SLOPES_NOTE = (
     "A local slope is the change of log error per change of log images between two neighbouring sizes; −0.2 means that "
     "the error falls by 13 % with each doubling (Hestness et al. 2017)."
+)
+SPREAD_NOTE = (
+    "Standard deviation of the result from run to run, pooled within the settings of a training-set size (df: degrees "
+    "of freedom); a verdict takes it, or a setting's own where that is larger. Alike: Brown and Forsythe's test of "
+    "equal spreads, which notices little with few runs."
 )
 FIT_NOTE = (
     "error = a n^-b + c for n training images; in small type 95 % bootstrap intervals. df: residual degrees of "
@@ -36,7 +42,13 @@ def show(page: Page) -> view.Section | None:
         figures=page.figure("accuracy_by_size"),
         tables=[*_comparison(page), *_steps(page)],
         points=[page.statement(each) for each in said.points],
-        details=[*page.figure("error_scaling"), *_slopes(page), *_fits(page), *page.points(said.details)],
+        details=[
+            *_spreads(page),
+            *page.figure("error_scaling"),
+            *_slopes(page),
+            *_fits(page),
+            *page.points(said.details),
+        ],
         could_add=[] if missing is None else [view.Statement(say.MISSING[missing])],
     )
 
@@ -92,6 +104,33 @@ def _steps(page: Page) -> list[view.Block]:
     return page.tabulated(
         "data_size", "Each step to more images", columns, found, row_heads=2, note=note, sortable=True
     )
+
+
+def _spreads(page: Page) -> list[view.Block]:
+    """Return the table of what verdicts rest on: how far runs of one setting lie apart."""
+
+    def runs(own: Spread) -> tuple[str, ...]:
+        cells = [cell for cell in page.grid.cells.values() if cell.fraction == own.fraction and cell.result]
+        return tuple(run for cell in cells if len(cell.runs) > 1 for run in cell.runs)
+
+    def points(title: str, of: Callable[[Spread], float]) -> Column[Spread]:
+        def cell(own: Spread) -> view.Cell:
+            return view.Cell(wording.decimal(100 * of(own), 1), runs=runs(own), value=of(own))
+
+        return Column(f"{title}, points", cell, numeric=True)
+
+    columns: list[Column[Spread]] = [
+        Column("Data", lambda own: wording.fraction(own.fraction)),
+        points("Spread", lambda own: own.sd),
+        Column("df", lambda own: number(own.df, runs(own)), numeric=True),
+        Column("Settings", lambda own: number(own.cells, runs(own)), numeric=True),
+        points("Smallest", lambda own: own.smallest),
+        points("Largest", lambda own: own.largest),
+        Column("Alike", lambda own: None if own.p_alike is None else wording.p_value(own.p_alike)),
+    ]
+    found = page.grid.spreads
+    rows = [found[fraction] for fraction in page.grid.fractions if fraction in found]
+    return page.tabulated("spread", "How far runs of one setting lie apart", columns, rows, note=SPREAD_NOTE)
 
 
 def _times(small: Cell, large: Cell) -> view.Cell:

@@ -3,8 +3,8 @@
 import math
 from enum import StrEnum
 
-from scalestudy.findings.compare import Pair, Point
-from scalestudy.findings.model import Balance, Claim, Effect, Evidence, Record, Trend
+from scalestudy.findings.compare import Pair, Point, balance
+from scalestudy.findings.model import Balance, Claim, Effect, Record, Trend
 from scalestudy.findings.study import Study
 
 
@@ -91,19 +91,13 @@ def find(study: Study) -> ModelSize:
         parameters=parameters,
         pairs=tuple(Against(init=b.init, fraction=b.fraction, small=a.id, large=b.id) for a, b in planned),
         balance=tuple(
-            _balance(study, model, own)
+            balance(study.grid, own, model)
             for model in grid.models[1:]
             if (own := [pair for pair in both if pair[1].model == model])
         ),
         trends=_trends(study, both),
         fitted=_fitted(study, both),
     )
-
-
-def _balance(study: Study, model: str, both: list[Pair]) -> Claim[Balance]:
-    keys = tuple(study.grid.key(a.id, b.id) for a, b in both)
-    reading = Balance.of([each.verdict for each in study.grid.of(keys)])
-    return Claim[Balance](reading=reading, subjects=(model,), evidence=Evidence(differences=keys))
 
 
 def _trends(study: Study, both: list[Pair]) -> tuple[DistanceTrend, ...]:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from scalestudy.findings.compare import Pair
-from scalestudy.findings.model import Balance, Cell, Claim, Direction, Effect, Evidence, Group, Record
+from scalestudy.findings.compare import Pair, balance
+from scalestudy.findings.model import Balance, Cell, Claim, Direction, Effect, Group, Record
 from scalestudy.findings.study import Study
 
 
@@ -98,7 +98,7 @@ def find(study: Study) -> Steps:
     grid = study.grid
     neighbours = [pair for series in grid.series() for pair in grid.steps_of_data(series)]
     planned = tuple(
-        Planned(group=group.id, steps=int(str(group.settings["steps"])), balance=_balance(study, ends))
+        Planned(group=group.id, steps=int(str(group.settings["steps"])), balance=balance(study.grid, ends))
         for group in _equal_groups(study)
         if (ends := _ends(study, group))
     )
@@ -111,12 +111,6 @@ def find(study: Study) -> Steps:
     read = [_read_pair(study, small, large) for small, large in neighbours]
     found = tuple(each for each in read if each is not None)
     return Steps(missing=None, pairs=found, read=_read(study, found), planned=planned)
-
-
-def _balance(study: Study, compared: Sequence[Pair]) -> Claim[Balance]:
-    keys = tuple(study.grid.key(a.id, b.id) for a, b in compared)
-    reading = Balance.of([each.verdict for each in study.grid.of(keys)])
-    return Claim[Balance](reading=reading, evidence=Evidence(differences=keys))
 
 
 def accuracy_at(steps: Sequence[float], accuracies: Sequence[float], step: float) -> float | None:

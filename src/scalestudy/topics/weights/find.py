@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from scalestudy.findings.compare import Pair, Point
+from scalestudy.findings.compare import Pair, Point, balance
 from scalestudy.findings.load import record_in
 from scalestudy.findings.model import (
     Balance,
@@ -201,8 +201,8 @@ def find(study: Study) -> Weights:
     trends = _trends(study, both)
     courses = _courses(study, having, both)
     compared = _compared(study, having, both)
-    balance = {init: _balance(grid, init, both) for init in having}
-    matched = {cell.init: _balance(grid, cell.init, matching) for cell, _ in matching}
+    gained = {init: balance(grid, _of(init, both), init) for init in having}
+    matched = {cell.init: balance(grid, _of(cell.init, matching), cell.init) for cell, _ in matching}
     return Weights(
         missing=None,
         pretraining=pretraining,
@@ -212,14 +212,14 @@ def find(study: Study) -> Weights:
         effective=tuple(_effective(grid, having)),
         courses=tuple(courses),
         compared=tuple(compared),
-        balance=tuple(balance.values()),
+        balance=tuple(gained.values()),
         matched=tuple(matched.values()),
         order=tuple(order for init in having if (order := _order(grid, init)) is not None),
         reasons=tuple(
             Reasons(
                 init=init,
                 reasons=_reasons(
-                    balance[init],
+                    gained[init],
                     [each for each in trends if each.init == init],
                     next((each for each in courses if each.init == init), None),
                     next((each for each in compared if each.init == init), None),
@@ -269,6 +269,11 @@ def _with_results(pairs: Sequence[Pair]) -> list[Pair]:
     return [(a, b) for a, b in pairs if a.value is not None and b.value is not None]
 
 
+def _of(init: str, pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs with these weights on either side."""
+    return [(a, b) for a, b in pairs if init in (a.init, b.init)]
+
+
 def _gain(scratch: Cell, cell: Cell) -> Gain:
     return Gain(model=cell.model, init=cell.init, fraction=cell.fraction, cell=cell.id, scratch=scratch.id)
 
@@ -277,15 +282,6 @@ def _model_pairs(grid: Grid, init: str) -> list[Pair]:
     """Return the largest model against the smallest on each fraction, for one kind of weights."""
     ends = [(grid.at(grid.models[0], init, f), grid.at(grid.models[-1], init, f)) for f in grid.fractions]
     return [(a, b) for a, b in ends if a and b and a.id != b.id]
-
-
-def _balance(grid: Grid, init: str, both: Sequence[Pair]) -> Claim[Balance]:
-    keys = tuple(grid.key(a.id, b.id) for a, b in both if init in (a.init, b.init))
-    return Claim[Balance](
-        reading=Balance.of([each.verdict for each in grid.of(keys)]),
-        subjects=(init,),
-        evidence=Evidence(differences=keys),
-    )
 
 
 def _trends(study: Study, both: Sequence[Pair]) -> list[GainTrend]:
