@@ -88,17 +88,19 @@ def decided(
 
 def throughout(total: int, nouns: str) -> str:
     """Return `in the one pair`, `in both pairs`, `in all six pairs`."""
+    return f"in {_all(total, nouns)}"
+
+
+def _all(total: int, nouns: str) -> str:
     if total == 1:
-        return f"in the one {nouns}"
-    return f"in {'both' if total == 2 else f'all {wording.number_word(total)}'} {nouns}"
+        return f"the one {nouns}"
+    return f"{'both' if total == 2 else f'all {wording.number_word(total)}'} {nouns}"
 
 
 def share_of(count: int, total: int, noun: str) -> str:
     """Return `the one setting`, `both settings`, `all six settings`, `three of six settings`."""
-    if total == 1 == count:
-        return f"the one {noun}"
     if count == total:
-        return f"{'both' if total == 2 else f'all {wording.number_word(total)}'} {noun}s"
+        return _all(total, noun if total == 1 else f"{noun}s")
     return f"{wording.number_word(count)} of {wording.number_word(total)} {noun}s"
 
 

@@ -43,13 +43,8 @@ TAIL_LINES = 20
 KEPT_SECONDS = 10 * 24 * 3600  # as long as the Slurm plugin keeps its logs
 SHORTEST_WAIT, LONGEST_WAIT = 2.0, 30.0  # seconds between two tries to submit
 REMIND_SECONDS = 600.0
-NEEDED_KEYS = (
-    "job_id",
-    "patience",
-    "success",
-    "failure",
-    "cancel",
-)  # the others are for some schedulers only
+# What every section of scheduler.ini has; the other keys are for some schedulers only.
+NEEDED_KEYS = ("job_id", "patience", "success", "failure", "cancel")
 INSIDE = "SCALESTUDY_SUBMITS"  # set for the submit command, which may be a script that calls `sbatch` itself
 RECORD_EXIT = """\
 record={path}

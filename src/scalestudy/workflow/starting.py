@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 # Options with which Snakemake runs no job of the study: it shows, lists, cleans, or is itself the job of another one.
 _OTHERWISE = re.compile(
-    r"--(archive|cleanup-.*|cm|conda-(cleanup-envs|create-envs-only)|container-cleanup-images|containerize|d3dag|dag|delete-.*|detailed-summary|export-cwl|filegraph"
+    r"--(archive|cleanup-.*|cm|conda-(cleanup-envs|create-envs-only)|container-cleanup-images|containerize|d3dag|dag"
+    r"|delete-.*|detailed-summary|export-cwl|filegraph"
     r"|generate-unit-tests|lint|list.*|l[cipuv]|lt|mode|print-compilation|report|rulegraph|sdm-.*|summary|touch|unlock)"
     r"|-[DSlt]"
 )

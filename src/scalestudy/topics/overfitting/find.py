@@ -127,10 +127,10 @@ def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:
 
 def _course(change: Effect | None, unstable: Sequence[str], *, stopped: bool) -> Course:
     """Return how a setting ended. What early stopping kept is the best epoch, which rises on the one before it."""
-    if stopped and not unstable:
-        return Course.SETTLED
     if unstable:
         return Course.UNSTABLE
+    if stopped:
+        return Course.SETTLED
     if change is None or change.direction is Direction.UNTESTED:
         return Course.UNKNOWN
     return Course.IMPROVING if change.direction is Direction.RISES else Course.SETTLED

@@ -41,7 +41,6 @@ def gap(findings: Findings) -> list[Sentence]:
 def courses(findings: Findings) -> list[Sentence]:
     """How many settings were still improving, and how many unstable, when training ended."""
     every = findings.overfitting.ended
-    known = [each for each in every if each.course is not Course.UNKNOWN]
     sentences = []
     words = {
         Course.IMPROVING: "still improving on the test set in their last epoch",
@@ -58,8 +57,8 @@ def courses(findings: Findings) -> list[Sentence]:
                     wording.sentence(text), Evidence(cells=cells), ("learning_curves",), ("overfitting",)
                 )
             )
-    if not sentences and len(known) == len(every):
+    if every and all(each.course is Course.SETTLED for each in every):
         text = "the runs had settled: the last epoch did not raise test accuracy beyond the run-to-run spread"
-        cells = tuple(each.cell for each in known)
+        cells = tuple(each.cell for each in every)
         sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("learning_curves",)))
     return sentences

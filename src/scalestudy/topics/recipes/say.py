@@ -44,8 +44,8 @@ def say(findings: Findings) -> Said:
 
 def answer(recipes: list[Sentence], best: Sentence) -> tuple[Sentence, ...]:
     """What the first screen says of recipes: what the one changes that was tried, or of several the best result."""
-    short = [each for each in recipes if len(each.text.split()) <= MOST_WORDS_OF_AN_ANSWER]
-    return (short[0] if len(recipes) == 1 == len(short) else best,)
+    fits = len(recipes) == 1 and len(recipes[0].text.split()) <= MOST_WORDS_OF_AN_ANSWER
+    return (recipes[0] if fits else best,)
 
 
 def best(findings: Findings, names: Names, found: Best) -> Sentence:

@@ -10,10 +10,10 @@ TITLE = "What was studied"
 SUBSETS_NOTE = "Subsets are stratified by class and nested: a smaller one is contained in each larger one."
 MODELS_NOTE = "The head is a new linear layer with one output per class."
 MOST_NAMES = 24
-_DEFAULTS = RunSettings().model_dump(mode="json")
+_DEFAULTS = RunSettings()
 # What a recipe leaves alone is not listed: neutral values, and settings of later versions at their defaults.
 IDLE = {
-    **{key: value for key, value in _DEFAULTS.items() if key not in RunSettings().lasting()},
+    **_DEFAULTS.model_dump(mode="json", exclude=set(_DEFAULTS.lasting())),
     **{"steps": None, "label_smoothing": 0.0, "dropout": 0.0, "weight_decay": 0.0, "augmentation": "none"},
 }
 

@@ -414,7 +414,7 @@ def _reasons(
     """Return each possible reason with what these runs say about it.
 
     Useful features: for, where the weights help and help more the fewer labelled images there are. A faster
-    start alone: for, where the lead shrinks over the epochs; against, where it does not. Less overfitting: for,
+    start alone: for, where the lead shrinks over the epochs; against, where it grows. Less overfitting: for,
     where the gap is smaller. A recipe that does not suit the weights, asked only where they hurt: for, where
     they also fit the training images worse. More training: against, where the weights help beyond runs from scratch
     that saw as many images in all; for, where they stay below such runs; open where that is not decided.

@@ -121,11 +121,11 @@ def matched(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence
 def control(findings: Findings, names: Names, init: str) -> list[Sentence]:
     """How a control that is matched in compute could be had, where the study has none."""
     found, grid = findings.weights, findings.grid
-    sizes = [(own, each) for each in found.of(init) if (own := grid.cells[each.cell]).train_images]
+    cells = [grid.cells[each.cell] for each in found.of(init)]
     seen = max((each.images_seen or 0 for each in found.pretraining if each.init == init), default=0)
-    if not seen or not sizes or any(each.init == init for each in found.controls):
+    if not seen or not cells or any(each.init == init for each in found.controls):
         return []
-    cell = max(sizes, key=lambda pair: pair[0].train_images or 0)[0]
+    cell = max(cells, key=lambda each: each.train_images or 0)
     steps = (cell.steps or 0) + round(seen / float(str(cell.settings["batch_size"])))
     text = (
         f"A control for {names.title(init)}, matched in compute: from scratch with `steps: {steps}` on "
