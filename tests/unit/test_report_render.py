@@ -198,6 +198,8 @@ def test_figures_without_data_hold_the_reason_and_stay_off_the_page(tmp_path: Pa
         drawing = draw(name, Inputs(folder))
         save(drawing, name, tmp_path / "figures", ("svg", "csv"))
         assert name == "samples" or drawing.wide.missing, name
+        if "trains what is missing" in drawing.wide.missing:
+            assert f"; `snakemake --cores all --config study={folder.name}` trains" in drawing.wide.missing
     page = Page(render_report(folder, tmp_path / "report"))
     assert page.source.count("<figure") == 1  # the sample images
 

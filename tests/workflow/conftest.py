@@ -1,5 +1,6 @@
 """A copy of the project in a folder with an awkward name."""
 
+import compileall
 import os
 import shutil
 
@@ -19,12 +20,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             )
         else:
             shutil.copy2(PROJECT / part, root / part)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(root / "src"),
-        "PYTHONPYCACHEPREFIX": str(
-            root.parent / "bytecode"
-        ),  # compiled once, and outside: the tests list the files
-    }
+    # Compiled here and nowhere else: the tests list the folder's files. What is installed is compiled already, and
+    # PYTHONPYCACHEPREFIX would have all of torch compiled anew.
+    compileall.compile_dir(root / "src", quiet=1)
+    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("SNAKEMAKE_PROFILE", None)
     return Project(root, environment)

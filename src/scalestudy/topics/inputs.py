@@ -50,6 +50,12 @@ class Inputs:
         """The folder of the dataset store; it need not exist."""
         return self.study_dir.resolve().parent.parent / str(self.study["dataset"]["path"])
 
+    def untrained(self, what: str) -> MissingDataError:
+        """Return the error that says what is missing, a sentence, and which command trains it."""
+        return MissingDataError(
+            f"{what.removesuffix('.')}; `{start_command(self.study)}` trains what is missing."
+        )
+
     def images(self, split: str) -> "np.ndarray":
         """Return the store's images (uint8 [N, H, W, 3], memory-mapped); MissingDataError without the store."""
         return self._stored(f"{split}_images.npy")

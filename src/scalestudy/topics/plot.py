@@ -11,9 +11,10 @@ from scalestudy.report.figures.base import percent_axis, size_axis
 from scalestudy.report.figures.series import Panel, Point, Run, Series
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import Look
-from scalestudy.results.collect import start_command
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.words import INTERVALS, VERDICTS
+
+NO_RUN = "No run of the base recipe is complete yet."
 
 
 def planned_sizes(cells: Iterable[Cell]) -> list[tuple[str, int]]:
@@ -186,9 +187,7 @@ def base_cells(inputs: Inputs) -> list[Cell]:
     grid = inputs.findings.grid
     cells = [grid.cells[name] for name in grid.base.cells]
     if not any(cell.value is not None for cell in cells):
-        raise MissingDataError(
-            f"No run of the base recipe is complete yet; `{start_command(inputs.study)}` trains what is missing."
-        )
+        raise inputs.untrained(NO_RUN)
     return cells
 
 

@@ -12,9 +12,9 @@ from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
 from scalestudy.topics.cost.find import Price
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 
-NO_TIMES = "No complete run has its training time; `snakemake` trains what is missing."
+NO_TIMES = "No complete run has its training time."
 TITLE = "Accuracy against training time"
 LEAST = 1e-3  # seconds, on a logarithmic axis
 
@@ -38,7 +38,7 @@ def cost(inputs: Inputs) -> Picture:
     """Result against seconds of training, pretraining included; those that no other beats carry their names."""
     found, grid = inputs.findings.cost, inputs.findings.grid
     if found.missing is not None:
-        raise MissingDataError(NO_TIMES)
+        raise inputs.untrained(NO_TIMES)
     priced = [(price, grid.cells[price.cell]) for price in found.prices]
     seconds = [max(price.seconds, LEAST) for price in found.prices]
     highest, values = (

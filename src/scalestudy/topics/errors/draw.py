@@ -19,7 +19,7 @@ from scalestudy.topics import plot
 from scalestudy.topics.errors.find import Network
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
-NO_PREDICTIONS = "No complete run has saved predictions; `snakemake` trains what is missing."
+NO_PREDICTIONS = "No complete run has saved predictions."
 NO_MISTAKE = "The best result made no mistake on the test images."
 MOST_CLASSES = 20  # in the confusion matrix
 MOST_CLASS_ROWS = 30
@@ -183,7 +183,7 @@ def reliability(inputs: Inputs) -> SeriesFigure:
     grid, names = inputs.findings.grid, inputs.names
     networks = [(each, grid.cells[each.cell]) for each in inputs.findings.errors.networks]
     if not networks:
-        raise MissingDataError(NO_PREDICTIONS)
+        raise inputs.untrained(NO_PREDICTIONS)
     largest = max((cell.share, cell.fraction) for _, cell in networks)[1]
     shown = [(each, cell) for each, cell in networks if cell.fraction == largest]
     models = [model for model in grid.models if any(cell.model == model for _, cell in shown)]
@@ -212,7 +212,7 @@ def _best(inputs: Inputs) -> Cell:
     """Return the cell of the best result; MissingDataError where it has no predictions."""
     found = inputs.findings.errors
     if found.cell is None:
-        raise MissingDataError(NO_PREDICTIONS)
+        raise inputs.untrained(NO_PREDICTIONS)
     return inputs.findings.grid.cells[found.cell]
 
 

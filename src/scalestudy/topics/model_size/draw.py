@@ -11,9 +11,9 @@ from scalestudy.report.figures.series import Panel, Series, SeriesFigure
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 
-TOO_FEW = "Fewer than two models have a complete run; `snakemake` trains what is missing."
+TOO_FEW = "Fewer than two models have a complete run."
 CAPTION = (
     "Against the number of trainable parameters (logarithmic). A line joins the models that were trained on the same "
     "images. "
@@ -29,7 +29,7 @@ def model_size(inputs: Inputs) -> SeriesFigure:
         len({parameters[cell.model] for cell in cells if cell.value is not None and cell.model in parameters})
         < 2
     ):
-        raise MissingDataError(TOO_FEW)
+        raise inputs.untrained(TOO_FEW)
     models = [model for model in grid.models if model in parameters]
     values = plot.values_of(cells, grid.primary)
 

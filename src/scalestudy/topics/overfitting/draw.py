@@ -10,9 +10,8 @@ from scalestudy.findings.model import Cell, Curve
 from scalestudy.report import wording
 from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 
-NO_CURVE = "No run of the base recipe is complete yet; `snakemake` trains what is missing."
 GAP_CAPTION = (
     "Accuracy on the run's own training images, in evaluation mode, minus that on the test images, after "
     "the last epoch. "
@@ -70,7 +69,7 @@ def learning_curves(inputs: Inputs) -> SeriesFigure:
     grid, names = inputs.findings.grid, inputs.names
     known = [(grid.cells[name], grid.curves[name]) for name in grid.base.cells if name in grid.curves]
     if not known:
-        raise MissingDataError(NO_CURVE)
+        raise inputs.untrained(plot.NO_RUN)
     models = [model for model in grid.models if any(cell.model == model for cell, _ in known)]
     shown = [each for each in known if each[0].model in models[:MOST_MODELS]]
     fractions = [each for each in grid.fractions if any(cell.fraction == each for cell, _ in shown)]

@@ -11,12 +11,12 @@ from scalestudy.report.figures.rows import Dot, Line, LinesPanel, RowsFigure
 from scalestudy.report.figures.series import Panel, SeriesFigure
 from scalestudy.report.names import MEASURES, share_of_data
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.recipes import say
 from scalestudy.topics.recipes.find import Recipe
 
-NO_PAIR = "No two recipes have results at the same point; `snakemake` trains what is missing."
-NO_BATCH_SIZES = "No run with another batch size is complete yet; `snakemake` trains what is missing."
+NO_PAIR = "No two recipes have results at the same point."
+NO_BATCH_SIZES = "No run with another batch size is complete yet."
 MOST_LINES = 24
 SHOWN: tuple[tuple[Measure, str], ...] = (("test_accuracy", "test"), ("train_accuracy", "training"))
 
@@ -49,7 +49,7 @@ def recipes(inputs: Inputs) -> Picture:
         if (found := grid.difference(a, b)) is not None
     ]
     if not compared:
-        raise MissingDataError(NO_PAIR)
+        raise inputs.untrained(NO_PAIR)
     tried = list({recipe.group: recipe for recipe, _, _ in compared}.values())
     shown = tried[:MOST_LINES]
     kinds = list(dict.fromkeys((cell.model, cell.init) for _, cell, _ in compared))
@@ -129,7 +129,7 @@ def accuracy_by_batch_size(inputs: Inputs) -> Picture:
     ]
     groups.sort(key=_batch_size)
     if len(groups) < 2:
-        raise MissingDataError(NO_BATCH_SIZES)
+        raise inputs.untrained(NO_BATCH_SIZES)
     series: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for group in groups:
         for each in grid.series(group):
@@ -138,7 +138,7 @@ def accuracy_by_batch_size(inputs: Inputs) -> Picture:
             ]
     shown = {kind: own for kind, own in series.items() if len(own) > 1}
     if not shown:
-        raise MissingDataError(NO_BATCH_SIZES)
+        raise inputs.untrained(NO_BATCH_SIZES)
     cells = [cell for own in shown.values() for each in own.values() for cell in each]
     measures = [measure for measure, _ in SHOWN]
     panels = tuple(

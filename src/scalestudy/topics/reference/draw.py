@@ -8,11 +8,11 @@ from scalestudy.report.figures.base import percent_axis
 from scalestudy.report.figures.rows import Dot, Line, LinesPanel, RowsFigure
 from scalestudy.report.palette import Look
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.reference import say
 from scalestudy.topics.reference.find import MEASURE, Reported
 
-NO_COUNTERPART = "None of the reported numbers has a result here yet; `snakemake` trains what is missing."
+NO_COUNTERPART = "None of the reported numbers has a result here yet."
 MOST_ROWS = 40
 THEIRS = Look(palette.MUTED, palette.INITS[1][0], "o", hollow=True)
 
@@ -37,7 +37,7 @@ def reference(inputs: Inputs) -> RowsFigure:
     found, grid = inputs.findings.reference, inputs.findings.grid
     compared = [row for row in found.rows if row.standing.compared]
     if not compared:
-        raise MissingDataError(NO_COUNTERPART)
+        raise inputs.untrained(NO_COUNTERPART)
     own = [
         (row, grid.cells[row.cell], stat)
         for row in compared[:MOST_ROWS]

@@ -12,7 +12,8 @@ WARNINGS = {
     Warned.MIXED_DATA: "Runs were made from different contents of the dataset {subject}: train the older ones again.",
     Warned.MIXED_WEIGHTS: "Runs started from different contents of the weights {subject}: train the older ones again.",
     Warned.NO_PREDICTIONS: "{runs} without saved predictions that match the metrics: errors are those of the others.",
-    Warned.NO_STORE: "The prepared data is not here any more, so sample images are left out; `snakemake` prepares it.",
+    Warned.NO_STORE: "The prepared data is not here any more, so sample images are left out; `snakemake data`, with "
+    "this study's `--config`, prepares it.",
 }
 
 

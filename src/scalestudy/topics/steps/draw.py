@@ -9,9 +9,8 @@ from scalestudy.report import wording
 from scalestudy.report.figures.base import count_axis
 from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 
-NO_CURVE = "No run of the base recipe is complete yet; `snakemake` trains what is missing."
 CAPTION = (
     "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic). Where two lines lie "
     "apart at "
@@ -41,7 +40,7 @@ def equal_steps(inputs: Inputs) -> SeriesFigure:
     ]
     curves = [own for _, several in series for own in several]
     if not curves:
-        raise MissingDataError(NO_CURVE)
+        raise inputs.untrained(plot.NO_RUN)
     steps = [step for _, curve in curves for step in curve.step if step > 0]
     values = [value for _, curve in curves for value in curve["test_accuracy"]]
 

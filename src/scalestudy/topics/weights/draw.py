@@ -12,14 +12,11 @@ from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import FAINT
 from scalestudy.topics import plot
-from scalestudy.topics.inputs import Inputs, MissingDataError
+from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.weights.find import EffectiveData, Gain
 
-NO_PAIR = "No pair of complete runs, with and without initial weights; `snakemake` trains what is missing."
-NO_CURVE = (
-    "Effective data are read off the curve of the runs from scratch, which has too few complete runs; `snakemake` "
-    "trains what is missing."
-)
+NO_PAIR = "No pair of complete runs, with and without initial weights."
+NO_CURVE = "Effective data are read off the curve of the runs from scratch, which has too few complete runs."
 SIDE_CAPTION = (
     "Accuracy against the number of training images, a panel for each kind of initial weights. Bold: test. Faint: "
     "training, measured while training. "
@@ -124,7 +121,7 @@ def init_gain(inputs: Inputs) -> SeriesFigure:
         if (found := grid.difference(gain.scratch, gain.cell)) and grid.cells[gain.cell].train_images
     ]
     if not gains:
-        raise MissingDataError(NO_PAIR)
+        raise inputs.untrained(NO_PAIR)
     kinds = list(dict.fromkeys((gain.model, gain.init) for gain, _ in gains))
     edges = [edge for _, found in gains if found.test for edge in (found.test.low, found.test.high)]
     series = tuple(
@@ -178,7 +175,7 @@ def effective_data(inputs: Inputs) -> SeriesFigure:
     grid = inputs.findings.grid
     rows = inputs.findings.weights.effective
     if not rows:
-        raise MissingDataError(NO_CURVE)
+        raise inputs.untrained(NO_CURVE)
     kinds = list(dict.fromkeys((row.model, row.init) for row in rows))
     cells = {row.cell: grid.cells[row.cell] for row in rows}
     sizes = plot.planned_sizes(cells.values())
