@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -83,6 +82,7 @@ RC = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "figure.dpi": 72,
+    "image.composite_image": False,  # each image of a panel stays one that a reader can point at
     "path.simplify": False,  # a track's notes belong to its vertices, one each
     "svg.fonttype": "none",
     "svg.hashsalt": "scalestudy",
@@ -138,7 +138,6 @@ def save_raster(figure: Figure, path: Path) -> None:
     """
     _show_every_letter(figure)
     pdf = path.suffix == ".pdf"
-    (FigureCanvasPdf if pdf else FigureCanvasAgg)(figure)
     metadata = {"CreationDate": None, "Creator": None, "Producer": None} if pdf else {"Software": None}
     with warnings.catch_warnings(), atomic_path(path) as temporary:
         warnings.simplefilter("ignore")

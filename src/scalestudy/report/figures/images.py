@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from PIL import Image
 
 from scalestudy.report import style
@@ -43,29 +44,30 @@ class TilesFigure:
         side = (frame.width - 0.04 - (columns - 1) * across) / columns
         words = max(len(tile.lines) for tile in self.tiles) * SMALL * 1.25 / 72 + 0.1
         lines = (len(self.tiles) + columns - 1) // columns
-        grid = sheet.panels(
-            lines, columns, side, left=0.02, right=0.02, top=0.04, bottom=words, across=across, down=words
-        )
-        flat = [axes for line in grid for axes in line]
-        for axes in flat:
-            axes.set_axis_off()
-        for axes, tile in zip(flat, self.tiles, strict=False):
-            picture = axes.imshow(small(tile.image), interpolation="none", aspect="equal", zorder=2)
-            axes.set_anchor("S")
+        tall = 0.04 + lines * (side + words)
+        axes = _inches(sheet, frame.width, tall)
+        for number, tile in enumerate(self.tiles):
+            line, column = divmod(number, columns)
+            middle = 0.02 + column * (side + across) + side / 2
+            bottom = tall - 0.04 - line * (side + words) - side
+            image = small(tile.image)
+            height, width = (side * length / max(image.shape[:2]) for length in image.shape[:2])
+            place = (middle - width / 2, middle + width / 2, bottom, bottom + height)
+            picture = axes.imshow(image, interpolation="none", aspect="auto", extent=place, zorder=2)
             sheet.mark(picture, tile.note, tile.runs)
-            for place, (line, colour) in enumerate(tile.lines):
+            for row, (words_below, colour) in enumerate(tile.lines):
                 axes.annotate(
-                    shorten(line, side * 72 + 4, SMALL, bold=place == 0),
-                    (0.5, 0),
-                    xycoords="axes fraction",
-                    xytext=(0, -3 - place * SMALL * 1.25),
+                    shorten(words_below, side * 72 + 4, SMALL, bold=row == 0),
+                    (middle, bottom),
+                    xytext=(0, -3 - row * SMALL * 1.25),
                     textcoords="offset points",
                     ha="center",
                     va="top",
                     fontsize=SMALL,
                     color=colour,
-                    fontweight="bold" if place == 0 else "normal",
+                    fontweight="bold" if row == 0 else "normal",
                 )
+        axes.set(xlim=(0, frame.width), ylim=(0, tall))  # showing an image has set others
         return sheet
 
 
@@ -120,6 +122,14 @@ class StripsFigure:
             strip = np.concatenate([_padded(small(image)) for image in shown], axis=1)
             axes.imshow(strip, interpolation="none", aspect="auto")
         return sheet
+
+
+def _inches(sheet: Sheet, width: float, height: float) -> Axes:
+    """Make the figure so large, with one panel over all of it whose unit is an inch. A panel an image is slow."""
+    sheet.figure.set_size_inches(width, height)
+    axes = sheet.figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    return axes
 
 
 def small(image: np.ndarray) -> np.ndarray:
