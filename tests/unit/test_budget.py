@@ -4,10 +4,14 @@ import itertools
 from fractions import Fraction
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries
+from scalestudy.study.budget import batches_per_epoch, images_seen, step_boundaries, training_gmacs
+from scalestudy.study.models import forward_gmacs
 from scalestudy.study.settings import RunSettings
 from scalestudy.training.examples import shuffled_batches
+from scalestudy.training.models import build_model
 
 
 def test_a_sixteenth_of_cifar10_at_batch_256_takes_13_batches_an_epoch() -> None:
@@ -51,3 +55,21 @@ def test_each_pass_and_each_seed_has_its_own_order() -> None:
     first, second = next(batches).tolist(), next(batches).tolist()
     assert first != second
     assert next(shuffled_batches(64, 64, seed=1, first_step=0)).tolist() != first
+
+
+def test_a_backward_pass_counts_as_two_forward_passes_and_a_frozen_backbone_has_none() -> None:
+    settings = RunSettings(model="resnet18", fraction="1", epochs=1, image_size=224)
+    assert training_gmacs(settings, 1000) == pytest.approx(3 * 1.814 * 1000)
+    assert training_gmacs(settings.model_copy(update={"image_size": 32}), 1000) == pytest.approx(
+        3 * 1.814 * 1000 / 49
+    )
+    assert training_gmacs(settings.model_copy(update={"freeze": "backbone"}), 1000) == pytest.approx(1814)
+
+
+def test_the_multiply_adds_of_a_small_image_are_near_what_its_layers_count() -> None:
+    """By torch's own counter: what follows from the size of the image is right to a tenth."""
+    for stem in ("imagenet", "cifar"):
+        model = build_model("resnet18", 10, seed=0, stem=stem).eval()
+        with FlopCounterMode(display=False) as counter:
+            model(torch.zeros(1, 3, 32, 32))
+        assert forward_gmacs("resnet18", 32, stem) == pytest.approx(counter.get_total_flops() / 2e9, rel=0.1)

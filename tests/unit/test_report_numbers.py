@@ -181,6 +181,7 @@ WRITTEN: dict[str, Callable[[float], str]] = {
     **dict.fromkeys(("difference", "gap", "last_change"), wording.bare_points),
     "slope": lambda value: wording.decimal(value, 2),
     "train_seconds": wording.duration,
+    "training_gmacs": wording.operations,
     "images_per_second": wording.rate,
     "peak_memory_mb": wording.rate,
     **dict.fromkeys(

@@ -279,7 +279,14 @@ def test_the_numbers_of_the_section_are_those_of_the_runs_that_they_name(
             sides.setdefault(rows[run]["batch_size"], []).append(float(rows[run][measure]))
         means = [float(np.mean(values)) for values in sides.values()]
         assert cell.value == pytest.approx(means[1] - means[0] if cell.measure == "difference" else means[0])
-    assert seen == {"test_accuracy", "train_eval_accuracy", "difference", "train_seconds", "optimizer_steps"}
+    assert seen == {
+        "test_accuracy",
+        "train_eval_accuracy",
+        "difference",
+        "train_seconds",
+        "training_gmacs",
+        "optimizer_steps",
+    }
 
 
 def test_the_figure_of_recipes_holds_each_difference_and_its_runs(folder: Path) -> None:

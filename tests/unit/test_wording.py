@@ -63,3 +63,8 @@ def test_lists_and_sentences_are_put_together_once() -> None:
     assert wording.sentence("resNet-18 leads") == "ResNet-18 leads."
     assert wording.sentence("Does it? ") == "Does it?"
     assert wording.sentence("") == ""
+
+
+def test_multiply_adds_have_three_digits_and_the_unit_that_suits_them() -> None:
+    said = [wording.operations(each) for each in (0.5, 12.34, 820.4, 12_345.0, 1_334_000.0, None)]
+    assert said == ["0.5 G", "12.3 G", "820 G", "12.3 T", "1,334 T", wording.MISSING]

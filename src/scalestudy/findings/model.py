@@ -31,6 +31,7 @@ Measure = Literal[
     "macro_f1",
     "top5_accuracy",
     "ece",
+    "training_gmacs",
     "train_seconds",
     "total_seconds",
     "images_per_second",

@@ -102,6 +102,14 @@ def rate(value: float | None) -> str:
     return MISSING if value is None else (f"{value:,.0f}" if value >= 10 else f"{value:.1f}")
 
 
+def operations(gmacs: float | None) -> str:
+    """Return multiply-adds, given in 10^9: `820 G`, `12.3 T`, `1,330 T`."""
+    if gmacs is None:
+        return MISSING
+    number, unit = (gmacs, "G") if gmacs < 1e3 else (gmacs / 1e3, "T")
+    return f"{number:,.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
+
+
 def duration(seconds: float | None) -> str:
     """Return a duration: `0.8 s`, `95 s`, `3.3 min`, `25 min`, `2 h 5 min`."""
     if seconds is None:

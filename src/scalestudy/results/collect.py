@@ -19,6 +19,7 @@ from scalestudy.results.made import TABLES, Made, digest_of_runs
 from scalestudy.results.measures import measures
 from scalestudy.results.read import DONE, RunResult, planned_runs
 from scalestudy.results.record import COUNTED, PREDICTIONS, SPEED, VALIDATION, RunRecord, metrics_columns
+from scalestudy.study.budget import training_gmacs
 from scalestudy.study.parse import format_number
 from scalestudy.study.paths import checkpoint_file, finished_folder, run_folder, run_log, study_folder
 from scalestudy.study.settings import RunSettings
@@ -44,6 +45,7 @@ COLUMNS = (
     "test_images",
     "optimizer_steps",
     "images_seen",
+    "training_gmacs",
     "batches_per_epoch",
     "parameters",
     "features",
@@ -185,7 +187,11 @@ def _result_row(
     }
     if not result.done or record is None:
         return row
-    row |= _measured(record) | {"test_images": test_images, "images_per_second": _speed(result)}
+    row |= _measured(record) | {
+        "test_images": test_images,
+        "images_per_second": _speed(result),
+        "training_gmacs": _operations(record),
+    }
     if result.last is not None:
         row |= {key: result.last.get(key) for key in LAST}
     return row
@@ -231,6 +237,14 @@ def _measured(record: RunRecord) -> dict[str, Any]:
 def _setting(value: Any) -> Any:
     """Return a setting as the one text that run names and the command line use, too."""
     return format_number(value) if isinstance(value, float) else value
+
+
+def _operations(record: RunRecord) -> float | None:
+    """Return the multiply-adds of a training, 10^9 to six digits; None for a model that is not known here."""
+    try:
+        return float(f"{training_gmacs(record.settings, record.images_seen):.6g}")
+    except UserError:
+        return None
 
 
 def _speed(result: RunResult) -> float | None:

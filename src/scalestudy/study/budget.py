@@ -1,5 +1,6 @@
-"""How much a run trains: batches, optimizer steps, images seen. Whole numbers, known before any job runs."""
+"""How much a run trains: batches, optimizer steps, images seen, operations. Known before any job runs."""
 
+from scalestudy.study.models import forward_gmacs
 from scalestudy.study.settings import RunSettings
 
 
@@ -31,6 +32,16 @@ def images_in_steps(steps: int, batch_size: int, images: int) -> int:
     """Return the number of images that the first `steps` steps on a subset of `images` draw, repeats counted."""
     passes, rest = divmod(steps, batches_per_epoch(images, batch_size))
     return passes * images + min(rest * batch_size, images)
+
+
+def training_gmacs(settings: RunSettings, seen: int) -> float:
+    """Return about how many 10^9 multiply-adds it takes to train on `seen` images, repeats counted.
+
+    A backward pass counts as two forward passes (Kaplan et al. 2020, Scaling laws for neural language models, section
+    2.1); a frozen backbone has none, and what a head takes is left out. UserError for an unknown model.
+    """
+    passes = 1 if settings.freeze == "backbone" else 3
+    return passes * forward_gmacs(settings.model, settings.image_size, settings.stem) * seen
 
 
 def warmup_steps(settings: RunSettings, steps: int) -> int:

@@ -86,6 +86,16 @@ def model_of(name: str) -> Model:
     return models[name]
 
 
+def forward_gmacs(name: str, image_size: int, stem: str = "imagenet") -> float:
+    """Return about how many 10^9 multiply-adds a forward pass takes for one image of `image_size` pixels.
+
+    As convolutions go: with the area of the image. UserError for an unknown model.
+    """
+    model = model_of(name)
+    larger = 16 if stem == "cifar" else 1  # no stride and no pooling at first: maps of four times the side
+    return model.gmacs * (image_size / model.cost_image_size) ** 2 * larger
+
+
 def check_model(name: str, image_size: int, stem: str = "imagenet") -> None:
     """Raise UserError where `name` is unknown or cannot take images of `image_size` pixels with `stem`."""
     entry = model_of(name)

@@ -48,6 +48,12 @@ def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:
     return view.Cell(text, "", found.runs, measure, found.value, n=n)
 
 
+def operations(cell: Cell) -> view.Cell:
+    """Return a cell with the multiply-adds of a training."""
+    found = cell.stat("training_gmacs")
+    return quantity(cell, "training_gmacs", wording.operations(found.value if found else None))
+
+
 def difference(found: Difference | None) -> view.Cell:
     """Return a cell with a difference in points, and its interval where it is tested."""
     if found is None:

@@ -16,7 +16,7 @@ from scalestudy.results.record import DamagedError, read_record
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
 from scalestudy.study.dataset import DatasetSettings
-from scalestudy.study.models import model_of
+from scalestudy.study.models import forward_gmacs, model_of
 from scalestudy.study.registries import OPTIMIZERS, parts_of
 from scalestudy.study.runs import Run
 from scalestudy.study.settings import RunSettings, TrainEval
@@ -168,11 +168,7 @@ def guessed_speed(settings: RunSettings) -> Speed:
 
 
 def _gmacs(settings: RunSettings) -> float:
-    cost = model_of(settings.model)
-    stem = (
-        16 if settings.stem == "cifar" else 1
-    )  # no stride and no pooling at first: maps of four times the side
-    return cost.gmacs * (settings.image_size / cost.cost_image_size) ** 2 * stem
+    return forward_gmacs(settings.model, settings.image_size, settings.stem)
 
 
 class Speeds:

@@ -10,7 +10,8 @@ from scalestudy.topics.cost.find import Pretrained, Price
 from scalestudy.topics.page import Page
 
 TITLE = "What it cost"
-NOTE = "Means over runs; one job's own time. "
+NOTE = "Means over runs; one job's own time."
+OPERATIONS = "Multiply-adds are the training's, by the model's size and the images seen (G = 10⁹, T = 10¹²)."
 FRONT = "★: no other setting is as fast and as accurate."
 
 
@@ -32,14 +33,19 @@ def _table(page: Page) -> list[view.Block]:
     columns = heads(
         "Setting",
         *numeric(
-            "Training time", *(("Pretraining",) if counted else ()), "Images per second", "Peak memory, MB"
+            "Multiply-adds",
+            "Training time",
+            *(("Pretraining",) if counted else ()),
+            "Images per second",
+            "Peak memory, MB",
         ),
         *numeric(wording.capitalised(f"{MEASURES[page.grid.primary]}, %")),
     )
     where = "; ".join(filter(None, map(say.machine, found.machines)))
-    note = NOTE + (FRONT if found.front else "") + (f" Timed on: {where}." if where else "")
+    timed = f"Timed on: {where}." if where else ""
+    note = " ".join(filter(None, (NOTE, FRONT if found.front else "", timed, OPERATIONS)))
     return page.table(
-        "cost", "Cost of a run", columns, lines, note=note.strip(), sortable=True, folded=len(lines) > 12
+        "cost", "Cost of a run", columns, lines, note=note, sortable=True, folded=len(lines) > 12
     )
 
 
@@ -58,6 +64,7 @@ def _line(page: Page, price: Price, *, counted: bool) -> tuple[view.Cell, ...]:
 
     return (
         plain(page.names.cell(cell, page.grid)),
+        tables.operations(cell),
         tables.quantity(cell, "train_seconds", wording.duration(price.own)),
         *((pretraining,) if counted else ()),
         rate("images_per_second"),

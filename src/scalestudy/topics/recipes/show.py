@@ -54,6 +54,7 @@ def _recipes(page: Page) -> list[view.Block]:
                     tables.share(cell),
                     tables.difference(found),
                     tables.verdict(found),
+                    tables.operations(cell),
                     _time(cell),
                 )
             )
@@ -61,7 +62,7 @@ def _recipes(page: Page) -> list[view.Block]:
         *("Recipe", "Against", "Model", "Data"),
         *numeric("Before, %", "With it, %", "Difference, points"),
         "Verdict",
-        *numeric("Training time"),
+        *numeric("Multiply-adds", "Training time"),
     )
     note = NOTE + (TESTED if any(each.tested for each in verdicts) else ONE_RUN)
     title = "What each recipe changes"
@@ -89,12 +90,13 @@ def _best(page: Page) -> list[view.Block]:
                 tables.share(cell),
                 tables.share(cell, "train_eval_accuracy", bounds=False),
                 number(cell.steps, cell.runs, "optimizer_steps"),
+                tables.operations(cell),
                 _time(cell),
             )
         )
     shown = wording.capitalised(f"{MEASURES[page.grid.primary]}, %")
     measures = (*(("Validation accuracy, %",) if held_out else ()), shown, "Training accuracy, %")
-    columns = heads("", "Setting", *numeric(*measures, "Steps", "Training time"))
+    columns = heads("", "Setting", *numeric(*measures, "Steps", "Multiply-adds", "Training time"))
     note = SELECTED[found.selection.images]
     return page.table("best", BEST_TITLE, columns, lines, row_heads=2, note=note)
 
