@@ -239,8 +239,7 @@ class LogHandler(LogHandlerBase):
         self.forecast = read_forecast(folder.parent.name)
         for run in self.forecast.seconds if self.forecast else ():
             status = run_status(folder / run)
-            ended = status.state in ("complete", "diverged")
-            self.statuses.setdefault(run, status if ended else RunStatus(run, "waiting", {}))
+            self.statuses.setdefault(run, status if status.done else RunStatus(run, "waiting", {}))
 
     def _screen(self) -> RenderableType:
         """Return what stands at the bottom of the terminal."""

@@ -176,6 +176,9 @@ def test_the_curve_of_runs_that_stopped_early_has_the_epochs_that_all_of_them_ha
         assert curve.epoch == (1, 2, 3)
         assert curve["test_accuracy"] == pytest.approx((0.2, 0.4, 0.6))
         assert len(curve.runs) == 3
+    each = {"1/16": 3125, "1/2": 25_000, "1": 50_000}
+    for cell in findings.grid.cells.values():  # 5, 4 and 3 epochs
+        assert cell.steps == 4 * -(-each[cell.fraction] // int(str(cell.settings["batch_size"])))
 
 
 def test_snakemake_learns_the_figures_without_loading_what_draws_or_tests() -> None:

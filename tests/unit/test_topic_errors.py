@@ -14,6 +14,7 @@ from scalestudy.files import read_json, write_json
 from scalestudy.findings.load import Predictions
 from scalestudy.report import view
 from scalestudy.report.figures.drawing import save
+from scalestudy.results.measures import confusion_matrix
 from scalestudy.topics import errors
 from scalestudy.topics.drawing import draw
 from scalestudy.topics.errors.find import (
@@ -22,7 +23,6 @@ from scalestudy.topics.errors.find import (
     Missing,
     agreement,
     confident_mistakes,
-    confusion_matrix,
     most_confused,
     overconfidence,
 )

@@ -226,7 +226,7 @@ def status(
         while True:
             statuses = with_jobs(study_status(name, runs))
             live.update(Group(*map(Text, _status_lines(asked, statuses))), refresh=True)
-            ended = [each for each in statuses if each.state in ("complete", "diverged", "failed")]
+            ended = [each for each in statuses if each.done or each.state == "failed"]
             # Snakemake starts a run that failed again: while it works, a failure is not yet an end.
             final = all(each.state != "failed" for each in ended) or not is_worked_on(name)
             if len(ended) == len(statuses) and final:

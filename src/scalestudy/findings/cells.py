@@ -204,7 +204,9 @@ def _cell(
     settings = planned.settings
 
     def count(key: str) -> int | None:
-        return next((int(run.values[key]) for run in runs if key in run.values), None)
+        # The mean: runs that stop early take different numbers of steps.
+        counts = [run.values[key] for run in runs if key in run.values]
+        return round(math.fsum(counts) / len(counts)) if counts else None
 
     stats = {}
     for measure in MEASURES:

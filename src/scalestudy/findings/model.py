@@ -96,7 +96,8 @@ class Cell(Record):
     """The runs that differ in nothing but their seeds: one point of the study.
 
     `runs` are the complete ones by seed; `seeds` gives (seed, subset seed) of each. `measures` lacks what was
-    not recorded; `primary` is the one that the report speaks of.
+    not recorded; `primary` is the one that the report speaks of. `steps` and `images_seen` are means over runs, which
+    differ with early stopping.
     """
 
     id: str

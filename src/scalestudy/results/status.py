@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scalestudy.results.checked import run_states
-from scalestudy.results.read import RunResult, read_run, read_status
+from scalestudy.results.read import DONE, RunResult, read_run, read_status
 from scalestudy.study import paths
 
 # queued: the scheduler has its job. interrupted: it was told to stop, has saved, and goes on from there when started.
@@ -19,15 +19,16 @@ ORDER: tuple[State, ...] = ("complete", "diverged", "running", "queued", "interr
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of one run; `facts` is its status.json (epoch, epochs, accuracies, seconds_left, reason, host).
-
-    A `damaged` run had finished: the next start trains it again.
-    """
+    """The state of one run; `facts` is its status.json (epoch, epochs, accuracies, seconds_left, reason, host)."""
 
     run: str
     state: State
     facts: dict[str, Any]
-    damaged: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has a result, or diverged."""
+        return self.state in DONE
 
     @property
     def seconds_left(self) -> float | None:
@@ -56,16 +57,13 @@ def _status(result: RunResult, folder: Path) -> RunStatus:
     facts = result.status or read_status(folder)
     if result.state == "failed" or (result.state == "missing" and result.record is not None):
         facts = {**facts, "reason": result.reason}
-    return RunStatus(
-        folder.name, "waiting" if result.state == "missing" else result.state, facts, result.damaged
-    )
+    return RunStatus(folder.name, "waiting" if result.state == "missing" else result.state, facts)
 
 
 def summary(statuses: list[RunStatus]) -> str:
     """Return one line: `7 of 12 runs done, 2 running, 1 failed, 2 waiting`."""
     counts = Counter(status.state for status in statuses)
-    done = counts["complete"] + counts["diverged"]
-    parts = [f"{done:,} of {len(statuses):,} runs done"]
+    parts = [f"{sum(status.done for status in statuses):,} of {len(statuses):,} runs done"]
     if counts["diverged"]:
         parts[0] += f" ({counts['diverged']:,} diverged)"
     parts += [f"{counts[state]:,} {state}" for state in ORDER[2:] if counts[state]]

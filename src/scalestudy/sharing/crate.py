@@ -30,6 +30,7 @@ from scalestudy.files import read_json, sha256_file, write_text
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
 from scalestudy.results.made import note_figures
+from scalestudy.results.read import DONE
 from scalestudy.study import paths
 from scalestudy.study.names import short_hash
 from scalestudy.topics.findings import write_findings
@@ -524,9 +525,7 @@ def _remade(folder: Path, study: str) -> list[str]:
 def _finished_rows(folder: Path, name: str) -> list[dict[str, str]]:
     """Return the rows of a table that belong to complete and diverged runs."""
     with (folder / name).open(encoding="utf-8", newline="") as file:
-        return [
-            row for row in csv.DictReader(file) if row.get("state", "complete") in ("complete", "diverged")
-        ]
+        return [row for row in csv.DictReader(file) if row.get("state", "complete") in DONE]
 
 
 def _write_checksums(folder: Path) -> None:

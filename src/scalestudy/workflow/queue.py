@@ -9,7 +9,7 @@ from scalestudy.workflow.scheduler import Job, Scheduler, SchedulerError, refusa
 
 def with_jobs(statuses: Sequence[RunStatus]) -> list[RunStatus]:
     """Return the states of runs with what the scheduler says about those that have not ended, where there is one."""
-    left = [each.run for each in statuses if each.state not in ("complete", "diverged")]
+    left = [each.run for each in statuses if not each.done]
     try:
         jobs = Scheduler.of().jobs_of(left)
     except (SchedulerError, OSError):
@@ -32,7 +32,7 @@ def refusal_line() -> str:
 
 
 def _told(status: RunStatus, job: Job | None) -> RunStatus:
-    if status.state in ("complete", "diverged"):
+    if status.done:
         return status
     stopped = status.state == "failed" and status.facts.get("kind") in ("terminated", "scheduler")
     if job is not None and job.state == "failed" and (stopped or status.state == "running"):

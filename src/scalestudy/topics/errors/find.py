@@ -12,6 +12,7 @@ from scipy import stats
 from scalestudy.findings.load import Predictions
 from scalestudy.findings.model import Cell, Interval, IntervalKind, Record, Stat
 from scalestudy.findings.study import Study
+from scalestudy.results.measures import confusion_matrix
 from scalestudy.stats.calibration import reliability
 from scalestudy.stats.estimate import ALPHA, deviation, holm, t_interval
 from scalestudy.stats.proportions import wilson
@@ -185,13 +186,6 @@ def _names(study: Study, saved: Mapping[str, Predictions]) -> list[str]:
     if not named and (record := study.collected.record(next(iter(saved)))) is not None:
         named = list(record.dataset.classes)
     return named if len(named) >= count else [str(number) for number in range(count)]
-
-
-def confusion_matrix(
-    labels: NDArray[np.int64], predictions: NDArray[np.int64], classes: int
-) -> NDArray[np.int64]:
-    """Return counts int64[classes, classes]: rows are true classes, columns predicted ones."""
-    return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
 
 
 def _classes(names: Sequence[str], counts: NDArray[np.int64], runs: tuple[str, ...]) -> tuple[OneClass, ...]:
