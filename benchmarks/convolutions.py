@@ -8,14 +8,13 @@ library knows a shorter way than the plain product, as for 3x3 kernels, it can c
 what this machine trains with. Images are random; each has 32 x 32 pixels. A busy machine is refused: see `--busy`.
 """
 
-import argparse
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from kernels import CPU, SIZE, interleaved
-from machine import describe, refuse_if_busy
+from kernels import CPU, SIZE, interleaved, prepared
+from machine import describe
 from torch import nn
 
 from scalestudy.training import small_maps
@@ -154,18 +153,7 @@ def touching(kind: Kind) -> int:
 
 def main() -> None:
     """Print a table for each model and batch size."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 256])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--busy", action="store_true", help="measure although other work runs on this machine"
-    )
-    args = parser.parse_args()
-    refuse_if_busy(args.busy)
-    torch.set_num_threads(1)
+    args = prepared(__doc__)
     keep_freed_memory()
     precision = choose_precision("auto", CPU)
     forms = choose_forms(CPU, precision)

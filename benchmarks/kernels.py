@@ -159,10 +159,10 @@ def show(seconds: dict[str, float], images: int) -> None:
         before = each
 
 
-def main() -> None:
-    """Print all tables."""
+def prepared(description: str | None) -> argparse.Namespace:
+    """Return what the command line asks for, with one thread to measure with; leave where the machine is busy."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--models", nargs="+", default=["resnet18", "resnet50"])
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 256])
@@ -173,6 +173,12 @@ def main() -> None:
     args = parser.parse_args()
     refuse_if_busy(args.busy)
     torch.set_num_threads(1)
+    return args
+
+
+def main() -> None:
+    """Print all tables."""
+    args = prepared(__doc__)
     precision = choose_precision("auto", CPU)
     print(f"{describe()}; one thread, {precision}, {choose_forms(CPU, precision)}")
     for name in args.models:
