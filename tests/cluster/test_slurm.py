@@ -20,6 +20,7 @@ def undisturbed(workplace: Workplace) -> Study:
     """The study's runs on this machine, without a cluster and without an interruption."""
     study = workplace.study("undisturbed", 0, 1, 2, 3)
     workplace.finish(study, "snakemake", "--cores", "2", *TO_THE_TABLE)
+    assert study.workers == 2
     return study
 
 
@@ -94,6 +95,7 @@ def test_by_the_plugin_a_study_reaches_its_report_though_every_job_was_disturbed
         disturb(workplace, slurm, study, limited, *others)
         workplace.wait_for_end(study, process)
     assert slurm.state(limited.job) == "TIMEOUT"
+    assert study.workers == 100, "the profile's jobs, whatever their threads"
     (request,) = asked
     for words in ("TimeLimit=00:15:00", "NumCPUs=1 ", "MinMemoryNode=1", "gpu:1"):
         assert words in request

@@ -84,6 +84,11 @@ class Study:
         except (OSError, ValueError):
             return {}
 
+    @property
+    def workers(self) -> int:
+        """How many runs at once its forecast counts on."""
+        return int(json.loads((self.results / "forecast.json").read_text())["workers"])
+
     def hold(self, *seeds: int) -> None:
         """Let these runs wait after each epoch from `HELD_AFTER` on, until they are let go or told to stop."""
         self.results.mkdir(parents=True, exist_ok=True)

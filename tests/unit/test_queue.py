@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ from scalestudy.study.config import load_study
 from scalestudy.study.paths import run_folder
 from scalestudy.study.runs import plan_runs
 from scalestudy.workflow import lock
-from scalestudy.workflow.queue import told
-from scalestudy.workflow.scheduler import NOTES, Job, State
+from scalestudy.workflow.queue import refusal_line, told
+from scalestudy.workflow.scheduler import NOTES, REMIND_SECONDS, Job, State
 
 STUDY = """\
 dataset: digits
@@ -105,6 +106,15 @@ def test_a_scheduler_that_does_not_answer_changes_nothing(
     is_in_state(runs[0], "running")
     commands.status("four")
     assert "0 of 4 runs done, 1 running, 3 waiting" in capsys.readouterr().out
+
+
+def test_a_refusal_is_told_while_somebody_waits_and_writes_it_anew(runs: list[str], tmp_path: Path) -> None:
+    assert refusal_line() == ""
+    write_text(NOTES / "refused", "QOSMaxSubmitJobPerUserLimit")
+    assert refusal_line() == "the scheduler takes no more jobs for now: QOSMaxSubmitJobPerUserLimit"
+    long_ago = time.time() - 3 * REMIND_SECONDS
+    os.utime(NOTES / "refused", (long_ago, long_ago))
+    assert refusal_line() == "", "of a Snakemake that was killed while it waited"
 
 
 @pytest.mark.parametrize(
