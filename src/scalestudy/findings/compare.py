@@ -5,7 +5,7 @@ corrected with follow from the axis in which the two differ (`Family`), whicheve
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -160,6 +160,13 @@ def networks_of(a: Cell, b: Cell, outcome: Callable[[str], Outcome | None]) -> N
     only_b = int((right.correct & ~left.correct).sum())
     p = mcnemar_exact(only_a, only_b)
     return Networks(run_a=run_a, run_b=run_b, only_a=only_a, only_b=only_b, p=p)
+
+
+def mean_of_pairs(pairs: Sequence[Pair], known: Container[str]) -> list[tuple[float, str]]:
+    """Return the weights of cells in the mean of b minus a over those pairs of which both are known."""
+    own = [(a, b) for a, b in pairs if a.id in known and b.id in known]
+    share = 1 / len(own) if own else 0.0
+    return [term for a, b in own for term in ((-share, a.id), (share, b.id))]
 
 
 def trends(wanted: Sequence[Sequence[Point]], means: Means) -> list[Trend | None]:

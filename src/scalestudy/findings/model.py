@@ -345,6 +345,14 @@ class Trend(Record):
         return tuple(dict.fromkeys(cell for point in self.points for cell in point.cells))
 
 
+class SeriesTrend(Record):
+    """A trend over the training-set sizes of one model with one kind of initial weights."""
+
+    model: str
+    init: str
+    trend: Trend
+
+
 R = TypeVar("R", bound=StrEnum)
 
 

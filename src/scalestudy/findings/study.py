@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scalestudy.findings.cells import MEASURES, make_grid, means_of
-from scalestudy.findings.compare import Outcome, Pair, Point, differences, effects, trends
+from scalestudy.findings.compare import Outcome, Pair, Point, Terms, differences, effects, trends
 from scalestudy.findings.load import Collected, Predictions, Run, load
-from scalestudy.findings.model import Cell, Effect, Grid, Measure, Trend
+from scalestudy.findings.model import Cell, Effect, Grid, Measure, SeriesTrend
 from scalestudy.results.measures import majority_accuracy, measures, primary_measure
 from scalestudy.stats.calibration import expected_calibration_error
 from scalestudy.stats.estimate import Mean
@@ -73,9 +73,26 @@ class Study:
         found = differences(self.grid, pairs, self.means, self.outcome)
         self.grid = self.grid.model_copy(update={"differences": found})
 
-    def trends(self, wanted: Sequence[Sequence[Point]]) -> list[Trend | None]:
-        """Return the trends over lists of points, tested as one family."""
-        return trends(wanted, self.means)
+    def trends(self, series: Sequence[Sequence[Cell]]) -> tuple[SeriesTrend, ...]:
+        """Return the trend of each series of cells over log2 of their training images, tested as one family."""
+        return self._trends([[((1.0, cell),) for cell in cells] for cells in series])
+
+    def trends_of_differences(self, pairs: Iterable[Pair]) -> tuple[SeriesTrend, ...]:
+        """Return the trend of b minus a over log2 of b's training images, for each model and kind of weights of b."""
+        series: dict[tuple[str, str], list[Terms]] = {}
+        for a, b in pairs:
+            series.setdefault((b.model, b.init), []).append(((-1.0, a), (1.0, b)))
+        return self._trends(list(series.values()))
+
+    def _trends(self, series: Sequence[Sequence[Terms]]) -> tuple[SeriesTrend, ...]:
+        """Return the trend of each series of weighted sums; each sum is at the size of its last cell, where known."""
+        sized = [[terms for terms in own if terms[-1][1].train_images] for own in series]
+        points = [[Point(math.log2(terms[-1][1].train_images or 1), terms) for terms in own] for own in sized]
+        return tuple(
+            SeriesTrend(model=own[-1].terms[-1][1].model, init=own[-1].terms[-1][1].init, trend=trend)
+            for own, trend in zip(points, trends(points, self.means), strict=True)
+            if trend is not None
+        )
 
     def effects(
         self, wanted: Sequence[Sequence[tuple[float, str]]], values: Mapping[str, Sequence[float]]

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from scalestudy.findings.compare import Pair, Point, balance
-from scalestudy.findings.model import Balance, Cell, Claim, Effect, Record, Series, Trend
+from scalestudy.findings.compare import Pair, balance
+from scalestudy.findings.model import Balance, Cell, Claim, Effect, Record, Series, SeriesTrend
 from scalestudy.findings.study import Study
 from scalestudy.stats.powerlaw import determined, error_and_reliance, fit_power_law, local_slope
 from scalestudy.stats.proportions import binomial_error
@@ -48,14 +48,6 @@ class Step(Record):
     small: str
     large: str
     ratio: float | None
-
-
-class SizeTrend(Record):
-    """How the result of one series changes with each doubling of its training images."""
-
-    model: str
-    init: str
-    trend: Trend
 
 
 class Returns(Record):
@@ -118,7 +110,7 @@ class DataSize(Record):
     steps: tuple[Step, ...] = ()
     balance: Claim[Balance] | None = None
     ends: Claim[Balance] | None = None
-    trends: tuple[SizeTrend, ...] = ()
+    trends: tuple[SeriesTrend, ...] = ()
     returns: Returns | None = None
     scaling: tuple[Scaling, ...] = ()
 
@@ -158,7 +150,7 @@ def find(study: Study) -> DataSize:
         ),
         balance=balance(study.grid, [pair for _, pair in steps]),
         ends=balance(study.grid, ends),
-        trends=_trends(study, series),
+        trends=study.trends([grid.having(each.cells) for each in series]),
         returns=_returns(study, series),
         scaling=tuple(_scaling(study, each) for each in series if len(_sized(grid.having(each.cells))) > 1),
     )
@@ -170,21 +162,6 @@ def _ratio(a: Cell, b: Cell) -> float | None:
 
 def _sized(cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell.train_images]
-
-
-def _trends(study: Study, series: Sequence[Series]) -> tuple[SizeTrend, ...]:
-    own = {(each.model, each.init): _sized(study.grid.having(each.cells)) for each in series}
-    wanted = {
-        key: [Point(math.log2(cell.train_images or 1), ((1.0, cell),)) for cell in cells]
-        for key, cells in own.items()
-        if len(cells) > 1
-    }
-    found = study.trends(list(wanted.values()))
-    return tuple(
-        SizeTrend(model=model, init=init, trend=trend)
-        for (model, init), trend in zip(wanted, found, strict=True)
-        if trend is not None
-    )
 
 
 def _returns(study: Study, series: Sequence[Series]) -> Returns | None:

@@ -1,10 +1,9 @@
 """What a larger model brings: each against the smallest, at the same initial weights and training images."""
 
-import math
 from enum import StrEnum
 
-from scalestudy.findings.compare import Pair, Point, balance
-from scalestudy.findings.model import Balance, Claim, Effect, Record, Trend
+from scalestudy.findings.compare import Pair, balance, mean_of_pairs
+from scalestudy.findings.model import Balance, Claim, Effect, Record, SeriesTrend
 from scalestudy.findings.study import Study
 
 
@@ -22,14 +21,6 @@ class Against(Record):
     fraction: str
     small: str
     large: str
-
-
-class DistanceTrend(Record):
-    """How a model's distance to the smallest changes with each doubling of the training images."""
-
-    model: str
-    init: str
-    trend: Trend
 
 
 class Fitted(Record):
@@ -50,7 +41,7 @@ class ModelSize(Record):
     parameters: tuple[tuple[str, int], ...] = ()
     pairs: tuple[Against, ...] = ()
     balance: tuple[Claim[Balance], ...] = ()
-    trends: tuple[DistanceTrend, ...] = ()
+    trends: tuple[SeriesTrend, ...] = ()
     fitted: tuple[Fitted, ...] = ()
 
     def of(self, init: str) -> list[Against]:
@@ -95,23 +86,8 @@ def find(study: Study) -> ModelSize:
             for model in grid.models[1:]
             if (own := [pair for pair in both if pair[1].model == model])
         ),
-        trends=_trends(study, both),
+        trends=study.trends_of_differences(both),
         fitted=_fitted(study, both),
-    )
-
-
-def _trends(study: Study, both: list[Pair]) -> tuple[DistanceTrend, ...]:
-    """Return the trend of the distance over log2 of the training images, for each model and kind of weights."""
-    series: dict[tuple[str, str], list[Point]] = {}
-    for small, large in both:
-        if large.train_images:
-            point = Point(math.log2(large.train_images), ((-1.0, small), (1.0, large)))
-            series.setdefault((large.model, large.init), []).append(point)
-    found = study.trends(list(series.values()))
-    return tuple(
-        DistanceTrend(model=model, init=init, trend=trend)
-        for (model, init), trend in zip(series, found, strict=True)
-        if trend is not None
     )
 
 
@@ -119,9 +95,9 @@ def _fitted(study: Study, both: list[Pair]) -> tuple[Fitted, ...]:
     fits, gaps = study.values("train_eval_accuracy"), study.values("gap")
     terms: dict[str, list[tuple[float, str]]] = {}
     for model in dict.fromkeys(large.model for _, large in both):
-        own = [(a, b) for a, b in both if b.model == model and a.id in gaps and b.id in gaps]
+        own = mean_of_pairs([pair for pair in both if pair[1].model == model], gaps)
         if own:
-            terms[model] = [term for a, b in own for term in ((-1 / len(own), a.id), (1 / len(own), b.id))]
+            terms[model] = own
     fit, gap = study.effects(list(terms.values()), fits), study.effects(list(terms.values()), gaps)
     return tuple(
         Fitted(model=model, fit=own_fit, gap=own_gap)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from scalestudy.findings.compare import Pair, Point, balance
+from scalestudy.findings.compare import Pair, balance, mean_of_pairs
 from scalestudy.findings.load import record_in
 from scalestudy.findings.model import (
     Balance,
@@ -19,8 +19,8 @@ from scalestudy.findings.model import (
     Grid,
     Reason,
     Record,
+    SeriesTrend,
     Stance,
-    Trend,
 )
 from scalestudy.findings.study import Study
 from scalestudy.results.read import read_metrics
@@ -90,14 +90,6 @@ class Gain(Record):
     scratch: str
 
 
-class GainTrend(Record):
-    """How the gain of one model changes with each doubling of its labelled training images."""
-
-    model: str
-    init: str
-    trend: Trend
-
-
 class EffectiveData(Record):
     """How many labelled images training from scratch needs for a cell's accuracy, read off `curve`.
 
@@ -159,7 +151,7 @@ class Weights(Record):
     pretraining: tuple[Pretraining, ...] = ()
     gains: tuple[Gain, ...] = ()
     controls: tuple[Gain, ...] = ()
-    trends: tuple[GainTrend, ...] = ()
+    trends: tuple[SeriesTrend, ...] = ()
     effective: tuple[EffectiveData, ...] = ()
     courses: tuple[Course, ...] = ()
     compared: tuple[Compared, ...] = ()
@@ -198,7 +190,7 @@ def find(study: Study) -> Weights:
     if not both:
         return Weights(missing=Missing.NO_PAIR, pretraining=pretraining)
     having = [init for init in inits if any(cell.init == init for _, cell in both)]
-    trends = _trends(study, both)
+    trends = study.trends_of_differences(both)
     courses = _courses(study, having, both)
     compared = _compared(study, having, both)
     gained = {init: balance(grid, _of(init, both), init) for init in having}
@@ -208,7 +200,7 @@ def find(study: Study) -> Weights:
         pretraining=pretraining,
         gains=tuple(_gain(a, b) for a, b in planned if b.init in having),
         controls=tuple(_gain(scratch, cell) for cell, scratch in controls if cell.init in having),
-        trends=tuple(trends),
+        trends=trends,
         effective=tuple(_effective(grid, having)),
         courses=tuple(courses),
         compared=tuple(compared),
@@ -284,21 +276,6 @@ def _model_pairs(grid: Grid, init: str) -> list[Pair]:
     return [(a, b) for a, b in ends if a and b and a.id != b.id]
 
 
-def _trends(study: Study, both: Sequence[Pair]) -> list[GainTrend]:
-    """Return the trend of the gain over log2 of the labelled images, for each model and kind of weights."""
-    series: dict[tuple[str, str], list[Point]] = {}
-    for scratch, cell in both:
-        if cell.train_images:
-            point = Point(math.log2(cell.train_images), ((-1.0, scratch), (1.0, cell)))
-            series.setdefault((cell.model, cell.init), []).append(point)
-    found = study.trends(list(series.values()))
-    return [
-        GainTrend(model=model, init=init, trend=trend)
-        for (model, init), trend in zip(series, found, strict=True)
-        if trend is not None
-    ]
-
-
 def effective_data(curve: Sequence[tuple[float, float]], accuracy: float) -> Found:
     """Return how many images training from scratch needs for `accuracy`, or on which side of the curve it lies.
 
@@ -357,8 +334,7 @@ def _courses(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[C
         if own and all(len(curve) > 1 for curve in own):
             first[cell.id] = [float(curve[0]) for curve in own]
             climb[cell.id] = [float(curve[-1] - curve[0]) for curve in own]
-    terms = {init: _mean_of_pairs(init, both, climb) for init in inits}
-    terms = {init: own for init, own in terms.items() if own}
+    terms = _means(inits, both, climb)
     starts = study.effects(list(terms.values()), first)
     changes = study.effects(list(terms.values()), climb)
     return [
@@ -369,8 +345,7 @@ def _courses(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[C
 
 def _compared(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[Compared]:
     gap, fit = study.values("gap"), study.values("train_eval_accuracy")
-    terms = {init: _mean_of_pairs(init, both, gap) for init in inits}
-    terms = {init: own for init, own in terms.items() if own}
+    terms = _means(inits, both, gap)
     gaps, fits = study.effects(list(terms.values()), gap), study.effects(list(terms.values()), fit)
     return [
         Compared(init=init, gap=own_gap, fit=own_fit)
@@ -378,11 +353,12 @@ def _compared(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[
     ]
 
 
-def _mean_of_pairs(init: str, both: Sequence[Pair], known: Container[str]) -> list[tuple[float, str]]:
-    """Return the weights of cells in the mean, over the pairs of `init`, of cell minus scratch."""
-    own = [(a, b) for a, b in both if b.init == init and a.id in known and b.id in known]
-    share = 1 / len(own) if own else 0.0
-    return [term for a, b in own for term in ((-share, a.id), (share, b.id))]
+def _means(
+    inits: Sequence[str], both: Sequence[Pair], known: Container[str]
+) -> dict[str, list[tuple[float, str]]]:
+    """Return the weights of cells in the mean of cell minus scratch, for each kind of weights with such pairs."""
+    found = {init: mean_of_pairs([pair for pair in both if pair[1].init == init], known) for init in inits}
+    return {init: own for init, own in found.items() if own}
 
 
 def _order(grid: Grid, init: str) -> Claim[Order] | None:
@@ -405,7 +381,7 @@ def _order(grid: Grid, init: str) -> Claim[Order] | None:
 
 def _reasons(
     balance: Claim[Balance],
-    trends: Sequence[GainTrend],
+    trends: Sequence[SeriesTrend],
     course: Course | None,
     compared: Compared | None,
     pretraining: Sequence[Pretraining],
