@@ -122,7 +122,7 @@ def _details(
         number(run.values.get("train_images"), (run.name,), "train_images"),
         number(run.values.get("optimizer_steps"), (run.name,), "optimizer_steps"),
     ]
-    words = ", ".join(f"{names.setting(key)} {value}" for key, value in settings.items() if value is not None)
+    words = ", ".join(names.value(key, value) for key, value in settings.items() if value is not None)
     return view.RunDetails(
         run.name,
         run.state,
