@@ -4,7 +4,7 @@ import io
 import os
 import re
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -83,14 +83,27 @@ def main() -> None:
     """Run the command line; a UserError is one line on standard error and exit code 2."""
     _use_utf8()
     try:
-        app(args=one_config_each(sys.argv[1:]))
+        try:
+            app(args=one_config_each(sys.argv[1:]))
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        sys.stderr.close()
+    except BrokenPipeError:
+        _end_without_reader()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer makes it a 1, which is a failed run's code here
+            _end_without_reader()
+        raise
     except OSError as error:
         if error.filename is None:
             raise
         print(printable(f"error: {disk_fault(error)}"), file=sys.stderr)
         sys.exit(2)
+
+
+def _end_without_reader() -> NoReturn:
+    """End as a program does whose output nobody reads any more, such as `... | head`: quietly, as by SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to write at its end
+    sys.exit(128 + 13)

@@ -8,6 +8,7 @@ import typer
 from scalestudy.cli.completion import one_of, studies_with_results
 from scalestudy.errors import UserError, nearest
 from scalestudy.study import paths
+from scalestudy.study.config import load_study
 
 StudyName = Annotated[
     str,
@@ -20,7 +21,7 @@ StudyName = Annotated[
 
 def results_of(study: str) -> Path:
     """Return the results folder of a study, given by its name, its YAML file or the folder itself."""
-    named = paths.study_folder(Path(study).stem if study.endswith((".yaml", ".yml")) else study)
+    named = paths.study_folder(load_study(study).name if study.endswith((".yaml", ".yml")) else study)
     for folder in (named, Path(study)):
         if folder.is_dir():
             return folder
@@ -62,7 +63,8 @@ def render(study: StudyName) -> None:
     from scalestudy.report.render import render_report
 
     folder = results_of(study)
-    print(render_report(folder, paths.report_folder(folder.resolve().name)))
+    root = folder.resolve().parent.parent  # of the project that the results belong to
+    print(render_report(folder, root / paths.report_folder(folder.resolve().name)))
 
 
 def compare(
@@ -77,11 +79,11 @@ def compare(
     from scalestudy.sharing import compare as comparison
 
     versus = comparison.compare(results_of(a), results_of(b))
-    print("\n".join(comparison.lines(versus)))
-    if csv:
+    if csv:  # before anything is printed, which may end where its reader does
         comparison.write_csv(versus, csv)
     if html:
         comparison.write_html(versus, html)
+    print("\n".join(comparison.lines(versus)))
 
 
 def tables(

@@ -98,6 +98,7 @@ def train(
     save_weights: Annotated[bool, typer.Option("--save-weights", help="Keep the final weights.")] = False,
 ) -> None:
     """Train one run: metrics.csv, run.json and predictions.npz in its folder. Goes on where it was interrupted."""
+    from scalestudy.files import sha256_file
     from scalestudy.results.record import WEIGHTS
 
     if settings.init != "none" and weights is None:
@@ -112,8 +113,12 @@ def train(
             f"--output {output}: the initial weights lie there, as {WEIGHTS}; choose another folder"
         )
     folder = _dataset(data, settings, device)
-    source = None if weights is None else (weights.stem if weights.stem != "weights" else weights.parent.name)
-    name = names.run_name(settings, folder.name, source, normalization)
+    # In data/ and weights/ a name says what a folder holds; elsewhere others may have the same.
+    images = folder.name if _lies_in(paths.DATA, folder) else sha256_file(folder / "dataset.json")
+    source = None if weights is None else weights.parent.name
+    if weights is not None and weights.is_file() and not _lies_in(paths.WEIGHTS, weights.parent):
+        source = sha256_file(weights)
+    name = names.run_name(settings, images, source, normalization)
     _start(
         name=output.name if output else name,
         settings=settings,
@@ -152,6 +157,8 @@ def pretrain(
     from scalestudy.results.record import read_record
     from scalestudy.results.weights import write_weights_record
 
+    if settings.init != "none":
+        raise UserError(f"--init {settings.init}: an upstream stage begins from scratch; leave it out")
     folder = _dataset(data, settings, device)
     _start(
         name=output.name,
@@ -198,16 +205,23 @@ def fetch_weights(
     from scalestudy.training.weights import adopt_checkpoint
     from scalestudy.training.weights import fetch_weights as fetch
 
-    if timm is not None and url is None and file is None:
+    checked = sha256 is not None or model is not None
+    if timm is not None and url is None and file is None and not checked:
         from scalestudy.training.timm_weights import fetch_timm_weights
 
         fetch_timm_weights(timm, image_size, output)
-    elif url is not None and file is None and timm is None:
+    elif url is not None and file is None and timm is None and not checked:
         fetch(url, output)
     elif file is not None and sha256 is not None and url is None and timm is None:
         adopt_checkpoint(file, sha256, output, model, image_size or 224, stem)
     else:
-        raise UserError("fetch-weights takes either --url, or --file with --sha256, or --timm")
+        raise UserError(
+            "fetch-weights takes either --url, or --file with --sha256 and, if you like, --model, or --timm"
+        )
+
+
+def _lies_in(parent: Path, folder: Path) -> bool:
+    return folder.resolve().parent == parent.resolve()
 
 
 def _start(**job: Any) -> None:

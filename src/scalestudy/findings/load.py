@@ -18,6 +18,7 @@ from scalestudy.files import read_object
 from scalestudy.findings.model import Scalar
 from scalestudy.results.read import State
 from scalestudy.results.record import RECORD, DamagedError, RunRecord, read_record
+from scalestudy.study.settings import RunSettings
 
 TEXT = (
     *("device", "device_name", "precision", "hostname", "started", "ended"),
@@ -161,7 +162,9 @@ def _table(path: Path) -> pd.DataFrame:
 
 def _runs(path: Path, study: Mapping[str, Any]) -> tuple[Run, ...]:
     """Return the runs in the order of the plan; UserError where the table is not of this plan."""
-    settings = {planned["run"]: planned["settings"] for planned in study["runs"]}
+    # An older study.json lacks later settings: their defaults are what was done before there were any.
+    defaults = RunSettings().model_dump(mode="json")
+    settings = {planned["run"]: {**defaults, **planned["settings"]} for planned in study["runs"]}
     table = _table(path)
     if "run" not in table or list(table["run"]) != list(settings) or table.empty:
         raise UserError(f"{path} has other runs than study.json; {_again(path)}")

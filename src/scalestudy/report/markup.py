@@ -80,6 +80,12 @@ _LATEX = {
     "▲": r"$\uparrow$",
     "▼": r"$\downarrow$",
     "→": r"$\to$",
+    "¹": "$^1$",
+    "²": "$^2$",
+    "⁹": "$^9$",
+    "[": "{[}",  # after the end of a line, these two would be taken for its arguments
+    "]": "{]}",
+    "*": "{*}",
 }
 
 

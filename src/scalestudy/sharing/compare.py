@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,11 @@ def compare(folder_a: Path, folder_b: Path) -> Versus:
         names=(str(folder_a), str(folder_b)),
         titles=(str(studies[0].record["title"]), str(studies[1].record["title"])),
         differs=tuple(
-            f"{names.setting(key)}: {first} in A, {second} in B" for key, (first, second) in constant.items()
+            f"{what}: {first} in A, {second} in B"
+            for what, first, second in (
+                *((names.setting(key), *values) for key, values in constant.items()),
+                *_made_differently(studies[0].record, studies[1].record, names),
+            )
         ),
         numbers=tuple(numbers),
         only_a=named(0, 1),
@@ -135,6 +139,23 @@ def _constant_differences(grids: tuple[Grid, Grid]) -> dict[str, tuple[Any, Any]
         if len(values[0]) == len(values[1]) == 1 and values[0] != values[1]:
             found[key] = (first[key], second.get(key))
     return found
+
+
+def _made_differently(
+    a: Mapping[str, Any], b: Mapping[str, Any], names: Names
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what a study's runs have in common beside their settings, where it differs: statistics, upstream stages."""
+    if a.get("normalization") != b.get("normalization"):
+        yield "input statistics", a.get("normalization"), b.get("normalization")
+    for init in sorted(a.get("weights", {}).keys() & b.get("weights", {}).keys()):
+        first, second = (each["weights"][init].get("upstream") or {} for each in (a, b))
+        stages = [
+            {"task": each.get("task"), "dataset": each.get("dataset"), **each.get("settings", {})}
+            for each in (first, second)
+        ]
+        for key in stages[0]:
+            if stages[0][key] != stages[1].get(key):
+                yield f"{names.setting(key)} of {names.init(init)}", stages[0][key], stages[1].get(key)
 
 
 def _key(settings: Settings, without: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -326,9 +326,7 @@ def verify_crate(crate: Path) -> Verification:
         study = _study_of(crate, folder)
         faults = [*_altered(folder, checksums), *_contradictions(metadata, checksums)]
         if not faults:
-            made_by = next(
-                (each["softwareVersion"] for each in metadata if "softwareVersion" in each), __version__
-            )
+            made_by = _exported_by(metadata)
             note = (
                 f" (exported by scalestudy {made_by}, this is {__version__})"
                 if made_by != __version__
@@ -344,6 +342,15 @@ def verify_crate(crate: Path) -> Verification:
                 ) from None
             faults = [f"differs when it is made again: {name}{note}" for name in differing]
     return Verification(study, len(checksums), faults)
+
+
+def _exported_by(metadata: Iterable[Mapping[str, Any]]) -> str:
+    """Return the version that made a crate's report; this one where the crate does not say it well."""
+    entities = {str(each.get("@id")): each for each in metadata}
+    try:
+        return str(entities[entities["#report"]["instrument"]["@id"]]["softwareVersion"])
+    except (KeyError, TypeError):
+        return __version__
 
 
 @contextmanager
@@ -379,7 +386,8 @@ def _refuse_what_is_no_archive_of_files(crate: Path, archive: zipfile.ZipFile) -
     entries = archive.infolist()
     for entry in entries:
         path, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
-        if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in path.parts[0]:
+        strange = "\\" in entry.filename or ":" in entry.filename.partition("/")[0]
+        if path.is_absolute() or ".." in path.parts or strange:
             raise UserError(f"{crate}: {entry.filename!r} lies outside of it; nothing was unpacked")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise UserError(

@@ -3,7 +3,9 @@
 The models generate `config/study.schema.json` (editors check a study with it); a test fails when they drift.
 """
 
+import copy
 import json
+import math
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -368,7 +370,7 @@ def load_study(spec: str, overrides: Mapping[str, object] | None = None) -> Stud
         study = Study.model_validate(_content(path, overrides))
     except ValidationError as error:
         raise UserError("\n".join(f"{path}: {line}" for line in describe(error, Study))) from None
-    if overrides and "name" not in overrides and not _same_runs(study, path):
+    if overrides and overrides.get("name") is None and not _same_runs(study, path):
         return study.model_copy(update={"name": _variant(study.name, overrides)})
     return study
 
@@ -395,9 +397,9 @@ def _content(path: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
     if not isinstance(content, dict):
         empty = "the file is empty; " if content is None else ""
         raise UserError(f"{path}: {empty}a study is a mapping of keys; the smallest is `dataset: digits`")
+    _apply(content, overrides)
     if content.get("name") is None:
         content["name"] = path.stem
-    _apply(content, overrides)
     return content
 
 
@@ -437,25 +439,33 @@ def find_study(spec: str) -> Path:
 
 
 def _apply(content: dict[str, Any], overrides: Mapping[str, object]) -> None:
-    """Put each override where it belongs in the file's content."""
+    """Put each override where it belongs in the file's content; a single setting wins over a whole part."""
     unknown = []
-    for key, value in overrides.items():
+    for key, value in sorted(overrides.items(), key=lambda each: each[0] not in Study.model_fields):
         if key in RunSettings.model_fields:
-            for experiment in (content.get("experiments") or {}).values():
+            experiments = content.get("experiments")
+            for experiment in experiments.values() if isinstance(experiments, dict) else ():
                 for part in ("grid", "overrides"):
                     if isinstance(experiment, dict) and isinstance(experiment.get(part), dict):
                         experiment[part].pop(key, None)
-            content["recipe"] = {**(content.get("recipe") or {}), key: value}
+            _put(content, "recipe", key, value)
         elif key in Compute.model_fields:
-            content["compute"] = {**(content.get("compute") or {}), key: value}
+            _put(content, "compute", key, value)
         elif key in Study.model_fields:
-            content[key] = value
+            content[key] = copy.deepcopy(value)
         else:
             known = [*RunSettings.model_fields, *Compute.model_fields, *Study.model_fields, "study"]
             hint = nearest(key, known)
             unknown.append(f"--config {key}={value}: unknown key{hint}; the keys are {', '.join(known)}")
     if unknown:
         raise UserError("\n".join(unknown))
+
+
+def _put(content: dict[str, Any], part: str, key: str, value: object) -> None:
+    """Put a key into a part of a study; where that is no mapping, it stays as it is, and is refused as such."""
+    there = content.get(part)
+    if there is None or isinstance(there, dict):
+        content[part] = {**(there or {}), key: value}
 
 
 # Overrides that change no result: the study stays the same one.
@@ -477,7 +487,11 @@ def _variant(name: str, overrides: Mapping[str, object]) -> str:
         return name
     parts = [f"{key}-{_value_in_name(key, telling[key])}" for key in sorted(telling, key=_place)]
     readable = "_".join([name, *parts])
-    return readable if len(readable) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}_{short_hash(parts)}"
+    return (
+        readable
+        if len(readable) <= LONGEST_NAME
+        else f"{name[: LONGEST_NAME - 9]}_{short_hash([name, *parts])}"
+    )
 
 
 def _place(key: str) -> tuple[int, str]:
@@ -489,17 +503,30 @@ def _value_in_name(key: str, value: object) -> str:
     """Return an override's value for a name; one that is not valid as it is, for it is refused a moment later."""
     if key in RunSettings.model_fields:
         try:
-            values = parse_axes({key: value})[key]
+            return _joined(list(map(_setting_in_name, parse_axes({key: value})[key])))
         except ValueError:
             return slug(str(value))
-        return "-".join(map(_setting_in_name, values))
-    return slug(str(value)) if isinstance(value, (str, int, float)) else short_hash(value)
+    return _joined([str(value)]) if isinstance(value, (str, int, float)) else short_hash(value)
 
 
 def _setting_in_name(value: Any) -> str:
     if isinstance(value, Fraction):
         return fraction_label(value).removeprefix("f")
-    return slug(format_number(value) if isinstance(value, float) else str(value))
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def _joined(texts: list[str]) -> str:
+    """Return values as one part of a name; with a hash where it would be that of other values, too."""
+    readable = "-".join(map(slug, texts))
+    told_apart = all(each == slug(each) and ("-" not in each or _is_number(each)) for each in texts)
+    return readable if told_apart else f"{readable}-{short_hash(texts)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def json_schema() -> str:

@@ -269,8 +269,12 @@ class RunSettings(BaseModel):
         idle = {key for entry in OPTIMIZERS.values() for key in entry.settings.values()}
         idle -= set(OPTIMIZERS[self.optimizer].settings.values())
         idle |= set(SCHEDULES[self.schedule].overrides)
+        if self.fraction == 1 and not self.validation:  # all images: nothing is drawn
+            idle |= {"subset_seed"}
+        if self.init != "none":  # the weights bring their convolutions
+            idle |= {"conv_init"}
         if self.freeze == "backbone":
-            idle |= {"backbone_lr"}
+            idle |= {"backbone_lr", "norm_bias_lr"}
         if self.averaging != "ema":
             idle |= {"averaging_decay"}
         fields = RunSettings.model_fields

@@ -1,6 +1,6 @@
 """What results cost: training time with pretraining counted in, and which settings are not beaten at their price."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from enum import StrEnum
 
 from scalestudy.findings.model import Cell, Record
@@ -82,7 +82,8 @@ def find(study: Study) -> Cost:
         return Cost(missing=Missing.NO_TIMES)
     made = study.once(weights.find).pretraining
     machines = _machines(study)
-    prices = [_price(cell, made) for cell in cells]
+    weights_of = {str(run["run"]): run.get("weights") for run in study.record["runs"]}
+    prices = [_price(cell, made, {weights_of.get(run) for run in cell.runs}) for cell in cells]
     front: set[int] = set()
     if len(machines) < 2:
         points = [(price.seconds, cell.value or 0.0) for price, cell in zip(prices, cells, strict=True)]
@@ -103,13 +104,10 @@ def find(study: Study) -> Cost:
     )
 
 
-def _price(cell: Cell, made: Sequence[Pretraining]) -> Price:
+def _price(cell: Cell, made: Sequence[Pretraining], used: Container[str | None]) -> Price:
+    """Return a cell's price; `used` names the weights that its runs began from, of which a kind may have several."""
     own = cell.stat("train_seconds")
-    seconds = [
-        each.seconds
-        for each in made
-        if each.init == cell.init and each.model in (cell.model, None) and each.seconds is not None
-    ]
+    seconds = [each.seconds for each in made if each.run in used and each.seconds is not None]
     pretrained = Pretrained.COUNTED if seconds else Pretrained.UNKNOWN
     return Price(
         cell=cell.id,
