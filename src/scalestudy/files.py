@@ -1,6 +1,7 @@
 """Small file helpers: atomic writes, JSON, checksums."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -37,6 +38,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.stem[-40:]}-"  # the end, where the hash of a run's name is
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes have left of writing `path`. To be called where nobody else writes it now."""
+    for left in path.parent.glob(f"{glob.escape(_prefix(path))}????????{glob.escape(path.suffix)}"):
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

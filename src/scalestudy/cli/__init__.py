@@ -93,7 +93,9 @@ def main() -> None:
     except BrokenPipeError:
         _end_without_reader()
     except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # typer makes it a 1, which is a failed run's code here
+        if isinstance(
+            ended.__context__, BrokenPipeError
+        ):  # typer makes it a 1, which is a failed run's code here
             _end_without_reader()
         raise
     except OSError as error:
@@ -105,5 +107,7 @@ def main() -> None:
 
 def _end_without_reader() -> NoReturn:
     """End as a program does whose output nobody reads any more, such as `... | head`: quietly, as by SIGPIPE."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to write at its end
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+    )  # for what Python still has to write at its end
     sys.exit(128 + 13)

@@ -59,7 +59,7 @@ def decode_image(content: bytes, image_size: int, background: Colour) -> Picture
             # Large JPEGs decode several times faster at 1/2, 1/4 or 1/8, which is still larger than needed.
             image.draft(None, (2 * image_size, 2 * image_size))
             image.load()
-            remarks = [*([SEVERAL_FRAMES] if several else []), *_depth_remarks(image)]
+            remarks = [*([SEVERAL_FRAMES] if several else []), *depth_remarks(image)]
             rgb = to_rgb(_upright(image), background)
     return Picture(np.asarray(crop_and_resize(rgb, image_size)), mode, remarks)
 
@@ -71,7 +71,7 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _depth_remarks(image: Image.Image) -> list[str]:
+def depth_remarks(image: Image.Image) -> list[str]:
     """Return what is to be said of integer pixels; raise ValueError where nothing states their range."""
     if not image.mode.startswith("I"):
         return []
@@ -105,7 +105,7 @@ def to_rgb(image: Image.Image, background: Colour) -> Image.Image:
     """
     if image.mode == "F":
         raise ValueError("floating-point pixels have no stated range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):  # 16-bit grey (see `_depth_remarks`). 65535 / 257 = 255
+    if image.mode.startswith("I"):  # 16-bit grey (see `depth_remarks`). 65535 / 257 = 255
         deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray(((deep + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:

@@ -29,7 +29,8 @@ def ema(averaged: nn.Module, model: nn.Module, step: int, steps: int, settings: 
 def lookahead(averaged: nn.Module, model: nn.Module, step: int, steps: int, settings: RunSettings) -> None:
     """Every few steps, move slow weights towards the fast ones, which go on from there (Zhang et al. 2019).
 
-    The slow weights take all of the fast ones' way at first, and 23 % of it at the end (Jordan 2024).
+    The slow weights take all of the fast ones' way at first, and 23 % of it at the end (Jordan 2024). They are the
+    result: of a number of steps that five does not divide, the last ones do not count.
     """
     if step % LOOKAHEAD_EVERY == 0:
         _move(averaged, model, 1 - LOOKAHEAD_STEADINESS * (step / steps) ** 3)

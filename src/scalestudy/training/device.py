@@ -44,6 +44,8 @@ def choose_device(setting: str) -> torch.device:
     if setting == "cpu" or (setting == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     require_gpu()
+    torch.backends.cudnn.deterministic = True  # the same numbers again
+    torch.backends.cudnn.allow_tf32 = False  # float32 is what it says
     device = torch.device("cuda", 0)
     try:
         torch.ones(8, device=device).sum().item()

@@ -103,10 +103,17 @@ class Splits:
         return {"test": self.test, **held_out, **({"train_eval": self.train} if train else {})}
 
 
+CONSTANT = 1e-6  # of [0, 1]: a smaller deviation is rounding
+
+
 class Normalize:
-    """uint8 [B, 3, H, W] -> float32 of the same shape: minus the channel's mean, divided by its deviation."""
+    """uint8 [B, 3, H, W] -> float32 of the same shape: minus the channel's mean, divided by its deviation.
+
+    A channel that is the same everywhere has no deviation to divide by: it becomes 0.
+    """
 
     def __init__(self, mean: list[float], std: list[float], device: torch.device) -> None:
+        std = [each if each > CONSTANT else 1.0 for each in std]
         self.mean = torch.tensor(mean, device=device).mul(255).view(1, 3, 1, 1)
         self.scale = torch.tensor(std, device=device).mul(255).reciprocal().view(1, 3, 1, 1)
 

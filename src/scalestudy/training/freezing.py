@@ -3,7 +3,7 @@
 from torch import nn
 
 from scalestudy.study.registries import FREEZES, load
-from scalestudy.training.models import find_head
+from scalestudy.training.models import dropout_before, find_head
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
@@ -32,12 +32,18 @@ def norm_scales(model: nn.Module) -> None:
 
 
 def training_mode(model: nn.Module) -> None:
-    """Put `model` in training mode, but for modules without any parameter to train: those stay as they are measured.
+    """Put `model` in training mode; of a frozen backbone only the head, with the dropout of its inputs.
 
-    So a frozen backbone keeps its normalisation statistics and drops nothing.
+    So a frozen backbone keeps its normalisation statistics and drops nothing: its features are as they are measured.
     """
+    name, head = find_head(model)
+    own = set(head.parameters())
     model.train()
+    if any(each.requires_grad for each in model.parameters() if each not in own):
+        return
+    above = {model, *(model.get_submodule(name[:end]) for end in range(len(name)) if name[end] == ".")}
+    parent_name, _, child_name = name.rpartition(".")
+    kept = {head, dropout_before(model.get_submodule(parent_name), child_name)}
     for module in model.modules():
-        parameters = list(module.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
-            module.eval()
+        if module not in above and module not in kept:
+            module.training = False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from scalestudy.files import sha256_file
+from scalestudy.files import remove_unfinished, sha256_file
 from scalestudy.results.read import read_metrics
 from scalestudy.results.record import DamagedError, RunRecord, read_record
 from scalestudy.study.paths import RUN_FILES, checkpoint_file, finished_folder
@@ -32,6 +32,7 @@ def run_lock(run_folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]
         on_wait(f"{run_folder.name} is being trained by another process; waiting for it")
         lock.acquire()
     try:
+        remove_unfinished(checkpoint_file(run_folder))
         yield
     finally:
         lock.release()

@@ -138,6 +138,7 @@ def run_job(job: Job) -> int:
 def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals") -> str:
     """Train from the start or the checkpoint to the end, write the declared outputs, return the run's state."""
     started, clock = datetime.now(UTC), time.perf_counter()
+    ran = {"versions": versions(), "git_commit": git_commit()}  # now: hours later there may be others
     with training_slot(job.device, job.jobs_per_gpu, progress.say):
         device = choose_device(job.device)
         precision = choose_precision(job.precision, device)
@@ -147,6 +148,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             f"{job.name}: {device_name(device)} ({device.type}), {precision}, {threads} CPU thread(s)"
         )
         store = Store.open(job.data)
+        _check_size(store, job)
         forms = choose_forms(device, precision)
         fingerprint = _fingerprint(job, store, device, precision, threads, forms)
         files = (*RUN_FILES, WEIGHTS) if job.save_weights else RUN_FILES
@@ -220,15 +222,14 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             normalization=normalization,
             resumed_from=training.resumed_from,
             train_seconds=round(sum(float(row["seconds"]) for row in training.rows), 3),
-            total_seconds=round(time.perf_counter() - clock, 3),
+            total_seconds=round(training.earlier + time.perf_counter() - clock, 3),
             peak_memory_mb=_peak_memory_mb(device),
             started=started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
             final_weights_sha256=None if diverged else state_sha256(training.measured.state_dict()),
-            versions=versions(),
             platform=platform.platform(),
             hostname=socket.gethostname(),
-            git_commit=git_commit(),
+            **ran,
             command=shlex.join(["scalestudy", *sys.argv[1:]]),
         )
         if job.save_weights and not diverged:
@@ -250,6 +251,16 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
     return record.status
 
 
+def _check_size(store: Store, job: Job) -> None:
+    """Raise UserError where the images have another size than the run's settings say."""
+    size, wanted = store.info["image_size"], job.settings.image_size
+    if size != wanted:
+        raise UserError(
+            f"{job.data} holds images of {size} pixels, and image_size is {wanted}: use --image-size {size}, or "
+            f"prepare the data with --image-size {wanted}"
+        )
+
+
 def _initial_model(job: Job, splits: Splits, normalize: Normalize) -> tuple[nn.Module, list[str]]:
     """Return the model with its initial weights, and notes for the log on what was loaded."""
     settings = job.settings
@@ -264,7 +275,9 @@ def _initial_model(job: Job, splits: Splits, normalize: Normalize) -> tuple[nn.M
     )
     if job.weights is None:
         if settings.stem == "whitening":
-            images, _ = splits.train.batch(torch.arange(min(WHITENING_IMAGES, len(splits.train))))
+            count = min(WHITENING_IMAGES, len(splits.train))
+            # From all over the subset, which a folder of images orders by class.
+            images, _ = splits.train.batch(torch.arange(count) * len(splits.train) // count)
             whiten(model, normalize(images).cpu())
         return model, []
     recorded = _weights_record(job.weights, settings.init)
@@ -302,6 +315,9 @@ def _fingerprint(
         store.info["sha256"],
         weights and weights.sha256,
         *(["train_eval every"] if job.train_eval == "every" else []),
+        *(
+            ["whitened over all classes"] if job.settings.stem == "whitening" else []
+        ),  # first ones only before
     ]
     return {
         "settings": short_hash(content),

@@ -23,10 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scalestudy.errors import UserError
 from scalestudy.study.budget import batches_per_epoch, step_boundaries
 from scalestudy.study.registries import AVERAGINGS, TTAS, load
 from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training.augmentation import Draw, augment
+from scalestudy.training.averaging import LOOKAHEAD_EVERY
 from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_checkpoint
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
@@ -37,7 +39,7 @@ from scalestudy.training.progress import Row, RunProgress
 from scalestudy.training.recipe import make_optimizer, make_schedule, stream_seed
 from scalestudy.training.small_maps import USUAL_FORMS, Forms
 
-EVALUATION_BATCH = 500  # images; does not change a result, only memory and speed
+EVALUATION_BATCH = 500  # images of up to 64 x 64 pixels; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
 EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
@@ -55,8 +57,11 @@ class DivergedError(Exception):
         self.epoch, self.step = epoch, step
 
 
-class TerminatedError(Exception):
-    """A signal asked the run to stop. `saved`: whether its state is; None before the first step."""
+class TerminatedError(BaseException):
+    """A signal asked the run to stop. `saved`: whether its state is; None before the first step.
+
+    As KeyboardInterrupt is no Exception: it may come while a file is read, and is no fault of that file.
+    """
 
     saved: bool | None = None
 
@@ -67,7 +72,8 @@ class Training:
 
     steps: those to take in all. averaged: the model of averaged weights, where the settings ask for one. best: with
     early stopping, the epoch that was best on the held-out images, its accuracy there and its weights. running:
-    float64 [3] on the device, summed over the epoch so far: loss times images, correct images, images.
+    float64 [3] on the device, summed over the epoch so far: loss times images, correct images, images. spent: seconds
+    of the epoch that an earlier process began; earlier: seconds of earlier processes in all; began: of this one.
     """
 
     model: nn.Module
@@ -84,6 +90,9 @@ class Training:
     best: dict[str, Any] | None = None
     resumed_from: list[int] = field(default_factory=list)
     running: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
+    spent: float = 0.0
+    earlier: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def fresh(
@@ -98,6 +107,11 @@ class Training:
         """Start `steps` optimizer steps of `model` on `device`, its convolutions computed by `forms`."""
         model = prepare_model(model.to(device), forms)
         freeze(model, settings.freeze)
+        if settings.averaging == "lookahead" and steps < LOOKAHEAD_EVERY:
+            raise UserError(
+                f"averaging: lookahead moves every {LOOKAHEAD_EVERY} steps, and the run has {steps}, so that the "
+                "untrained network would be its result; train longer, or take `ema`"
+            )
         averaged = None if settings.averaging == "none" else copy.deepcopy(model)
         optimizer = make_optimizer(model, settings)
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
@@ -125,6 +139,8 @@ class Training:
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
             "best": self.best,
             "resumed_from": self.resumed_from,
+            "spent": self.spent,
+            "earlier": self.earlier + time.perf_counter() - self.began,
         }
         return save_checkpoint(path, fingerprint, state, warn)
 
@@ -142,6 +158,7 @@ class Training:
             self.averaged.load_state_dict(state["averaged"])
         self.best = state.get("best")  # a checkpoint of version 0.1.0 has none
         self.resumed_from = [*state["resumed_from"], len(self.rows)]
+        self.spent, self.earlier = state.get("spent", 0.0), state.get("earlier", 0.0)
 
     def update(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Take one optimizer step on a batch; return its loss and the share of right answers, scalars, before it.
@@ -237,6 +254,7 @@ def fit(
             speed = {name: row.pop(name) for name in ("seconds", "images_per_second")}
             training.rows.append({**row, **measured, **speed})
             training.running.zero_()
+            training.spent = 0.0
             if settings.early_stopping:
                 training.keep_best()
             progress.epoch_done(training.rows[-1], training.step)
@@ -272,7 +290,7 @@ def train_epoch(
     training_mode(training.model)
     progress.start_epoch(epoch, last_step - training.step)
     each_pass = batches_per_epoch(len(splits.train), settings.batch_size)
-    began, seen = time.perf_counter(), 0
+    began, seen = time.perf_counter() - training.spent, int(training.running[2])
     unseen: list[Tensor] = []
     while training.step < last_step:
         positions = next(batches)
@@ -288,8 +306,11 @@ def train_epoch(
         if progress.shows_batches:
             progress.batch(loss.item(), accuracy.item(), seen / (time.perf_counter() - began))
         if stop_asked():
+            if unseen:
+                _raise_if_diverged(unseen, epoch, training.step)
+            training.spent = time.perf_counter() - began
             raise TerminatedError(f"stopped by a signal in epoch {epoch}, step {training.step}")
-    seconds = time.perf_counter() - began
+    seconds = training.spent = time.perf_counter() - began
     return {
         "epoch": epoch,
         "step": training.step,
@@ -326,6 +347,11 @@ def measure(
 
 
 @torch.inference_mode()
+def evaluation_batch(image_size: int) -> int:
+    """Return how many images of that side are measured together: fewer of larger ones, for the same memory."""
+    return max(16, min(EVALUATION_BATCH, EVALUATION_BATCH * 64**2 // image_size**2))
+
+
 def predict(
     model: nn.Module,
     examples: Examples,
@@ -339,7 +365,7 @@ def predict(
     The logits are the means over the views that `tta` names.
     """
     views, logits, labels = load(TTAS[tta].function), [], []
-    for positions in torch.split(torch.arange(len(examples)), EVALUATION_BATCH):
+    for positions in torch.split(torch.arange(len(examples)), evaluation_batch(examples.images.shape[1])):
         images, batch_labels = examples.batch(positions)
         with autocast_context(examples.device, precision):
             each = [weight * model(view).float() for weight, view in views(normalize(images))]

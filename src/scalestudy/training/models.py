@@ -131,7 +131,7 @@ def _replace_head(model: nn.Module, num_classes: int, dropout: float) -> None:
     name, old = find_head(model)
     parent_name, _, child_name = name.rpartition(".")
     parent = model.get_submodule(parent_name)
-    stock_dropout = _dropout_before(parent, child_name)
+    stock_dropout = dropout_before(parent, child_name)
     head: nn.Module
     if isinstance(old, nn.Conv2d):
         head = nn.Conv2d(old.in_channels, num_classes, kernel_size=1)
@@ -145,7 +145,7 @@ def _replace_head(model: nn.Module, num_classes: int, dropout: float) -> None:
     setattr(parent, child_name, head)
 
 
-def _dropout_before(parent: nn.Module, child_name: str) -> nn.Dropout | None:
+def dropout_before(parent: nn.Module, child_name: str) -> nn.Dropout | None:
     """Return the stock model's dropout right before the head: the sibling registered before it, or None."""
     children = list(parent.named_children())
     position = [name for name, _ in children].index(child_name)

@@ -25,9 +25,11 @@ def fetch_timm_weights(name: str, image_size: int | None, output: Path) -> None:
             + (f"it has: {', '.join(model.tags)}" if model.tags else "no weights are published for it")
         )
     target, record = output / "weights.pth", output / "weights.json"
-    if target.is_file() and record.is_file() and read_weights_record(output)["sha256"] == sha256_file(target):
-        say(f"{target} is there already")
-        return
+    if target.is_file() and record.is_file():
+        there = read_weights_record(output)
+        if there["source"].startswith(f"{PREFIX}{name}, ") and there["sha256"] == sha256_file(target):
+            say(f"{target} is there already")
+            return
     timm = require_timm()
     options = size_options(architecture, image_size or model.image_size)
     try:

@@ -30,7 +30,7 @@ from scalestudy.errors import UserError
 from scalestudy.study.dataset import Cifar
 from scalestudy.study.paths import DATA
 
-_PIECE = 5_000  # images in memory at a time, besides one unpickled batch
+_PIECE = 15_000_000  # bytes of resized images in memory at a time, besides one unpickled batch
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ def write(
                 if not (folder / batch_name).exists():  # one's own archive may have fewer
                     continue
                 data, labels = _batch(folder / batch_name, archive, published.labels_key, len(classes))
-                for start in range(0, len(labels), _PIECE):
-                    piece = slice(start, start + _PIECE)
+                each = max(1, _PIECE // (3 * image_size**2))
+                for start in range(0, len(labels), each):
+                    piece = slice(start, start + each)
                     planes = data[piece].reshape(-1, 3, 32, 32)
                     writer.append(split, resize_all(planes.transpose(0, 2, 3, 1), image_size), labels[piece])
             if not writer.count(split):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scalestudy.data.decoding import worker_count
-from scalestudy.data.pixels import Colour, crop_and_resize, to_rgb
+from scalestudy.data.pixels import Colour, crop_and_resize, depth_remarks, to_rgb
 from scalestudy.data.progress import progress
 from scalestudy.data.store import Split, StoreWriter
 from scalestudy.errors import UserError
@@ -18,6 +18,7 @@ _PIECE = 64
 _BACKGROUND: Colour = (255, 255, 255)
 
 Piece = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Item = tuple[NDArray[np.uint8], int] | str  # or why it cannot be read
 
 
 class MapStyle(Protocol):
@@ -42,9 +43,14 @@ class _Pixels:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, position: int) -> tuple[NDArray[np.uint8], int]:
-        image, label = self.read(self.dataset[int(self.indices[position])])
-        return np.asarray(crop_and_resize(to_rgb(image, _BACKGROUND), self.image_size)), label
+    def __getitem__(self, position: int) -> Item:
+        index = int(self.indices[position])
+        try:
+            image, label = self.read(self.dataset[index])
+            depth_remarks(image)
+            return np.asarray(crop_and_resize(to_rgb(image, _BACKGROUND), self.image_size)), label
+        except Exception as error:  # a broken file makes Pillow raise almost anything
+            return f"image {index} cannot be read: {' '.join(str(error).split())}"
 
 
 def write_split(
@@ -62,26 +68,22 @@ def write_split(
     pixels = _Pixels(dataset, indices, read, writer.image_size)
     workers = 1 if in_memory else worker_count(len(pixels))
     with progress(f"reading {split} images", len(pixels)) as advance:
-        for images, labels in _in_processes(pixels, workers) if workers > 1 else _here(pixels, split):
+        for piece in _in_processes(pixels, workers) if workers > 1 else _here(pixels):
+            if isinstance(piece, str):
+                raise UserError(f"{split} {piece}")
+            images, labels = piece
             if labels.min() < 0:
                 raise UserError(f"a {split} image has the label {labels.min()}: this split is not labelled")
             writer.append(split, images, labels)
             advance(len(labels))
 
 
-def _here(pixels: _Pixels, split: Split) -> Iterator[Piece]:
+def _here(pixels: _Pixels) -> Iterator[Piece | str]:
     for start in range(0, len(pixels), _PIECE):
-        piece = []
-        for position in range(start, min(start + _PIECE, len(pixels))):
-            try:
-                piece.append(pixels[position])
-            except Exception as error:  # a broken file makes Pillow raise almost anything
-                index = int(pixels.indices[position])
-                raise UserError(f"{split} image {index} cannot be read: {error}") from None
-        yield _stack(piece)
+        yield _stack([pixels[position] for position in range(start, min(start + _PIECE, len(pixels)))])
 
 
-def _in_processes(pixels: _Pixels, workers: int) -> Iterator[Piece]:
+def _in_processes(pixels: _Pixels, workers: int) -> Iterator[Piece | str]:
     from torch.utils.data import DataLoader
 
     loader: DataLoader[Any] = DataLoader(
@@ -91,11 +93,14 @@ def _in_processes(pixels: _Pixels, workers: int) -> Iterator[Piece]:
         collate_fn=_stack,
         multiprocessing_context="spawn",
     )
-    try:
-        yield from loader
-    except Exception as error:
-        raise UserError(f"an image cannot be read: {' '.join(str(error).split())[-300:]}") from None
+    yield from loader
 
 
-def _stack(piece: Sequence[tuple[NDArray[np.uint8], int]]) -> Piece:
-    return np.stack([image for image, _ in piece]), np.asarray([label for _, label in piece], dtype=np.int64)
+def _stack(items: Sequence[Item]) -> Piece | str:
+    """Return items as one piece, or why the first that cannot be read cannot."""
+    whole = []
+    for item in items:
+        if isinstance(item, str):
+            return item
+        whole.append(item)
+    return np.stack([image for image, _ in whole]), np.asarray([label for _, label in whole], dtype=np.int64)
