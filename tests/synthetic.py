@@ -129,7 +129,10 @@ def write_synthetic_study(
         for values in itertools.product(*axes.values()):
             settings = _settings(base, dict(zip(axes, values, strict=True)), dataset["name"])
             run = run_name(settings)
-            runs.setdefault(run, {"run": run, "settings": settings, "experiments": []})
+            weights = (
+                None if settings["init"] == "none" else f"{settings['init']}_{settings['model']}-0a1b2c3d"
+            )
+            runs.setdefault(run, {"run": run, "settings": settings, "weights": weights, "experiments": []})
             runs[run]["experiments"].append(name)
             names.append(run)
         resolved[name] = {

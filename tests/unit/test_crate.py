@@ -14,12 +14,13 @@ import pytest
 from rocrate.rocrate import ROCrate
 from synthetic import collected
 
+from scalestudy import __version__
 from scalestudy.cli.sharing import verify
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
 from scalestudy.report.render import render_report
 from scalestudy.sharing import crate as crates
-from scalestudy.sharing.crate import CHECKSUMS, METADATA, export_study, verify_crate
+from scalestudy.sharing.crate import CHECKSUMS, METADATA, _exported_by, export_study, verify_crate
 from scalestudy.topics.findings import write_findings
 
 FAILED = "resnet18_glyphs_f1_"
@@ -382,3 +383,24 @@ def test_the_command_names_each_fault_and_ends_with_a_failure(crate: Path) -> No
     assert done.returncode == 2
     assert done.stdout == "changed: README.md\n"
     assert done.stderr.startswith(f"error: {crate}: 1 of ")
+
+
+def test_a_zip_file_with_an_entry_for_the_folder_itself_is_the_same_crate(crate: Path) -> None:
+    packed = zipped(crate)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("./", "")
+    assert not verify_crate(packed).faults
+
+
+def test_the_version_that_exported_a_crate_is_that_of_its_report_and_not_of_its_oldest_training(
+    crate: Path,
+) -> None:
+    entities = [
+        {"@id": "#old", "softwareVersion": "0.0.1"},
+        {"@id": "#new", "softwareVersion": "7.0"},
+        {"@id": "#report", "instrument": {"@id": "#new"}},
+    ]
+    assert _exported_by(entities) == "7.0"
+    metadata = read_json(crate / METADATA)["@graph"]
+    assert _exported_by(metadata) == __version__
+    assert _exported_by([]) == __version__

@@ -11,10 +11,13 @@ import pytest
 import torchvision
 from commands import scalestudy
 from image_folders import fill
+from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets.utils import calculate_md5
 
-from scalestudy.data.store import Store
+from scalestudy.data.sources.map_style import write_split
+from scalestudy.data.store import Store, StoreWriter
+from scalestudy.errors import UserError
 from scalestudy.study.dataset import parse_dataset
 from scalestudy.study.names import dataset_name
 from scalestudy.study.torchvision_datasets import TORCHVISION
@@ -226,3 +229,19 @@ def test_the_split_of_a_dataset_with_its_own_test_set_is_no_part_of_its_name() -
     sat = [parse_dataset({"source": "torchvision", "name": "EuroSAT", "split_seed": seed}) for seed in (0, 1)]
     assert dataset_name(mnist[0], 32) == dataset_name(mnist[1], 32)
     assert dataset_name(sat[0], 32) != dataset_name(sat[1], 32)
+
+
+def test_so_it_is_where_several_processes_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(ROOT / "eurosat" / "2750", Forest=80, River=70)
+    (ROOT / "eurosat/2750/Forest/003.png").write_bytes(b"no picture")
+    monkeypatch.setattr("scalestudy.data.sources.map_style.worker_count", lambda files: 2)
+    assert "image 3 cannot be read: cannot identify image file" in refused("--name", "EuroSAT")
+
+
+def test_whole_numbers_without_a_stated_range_are_refused_and_not_made_black(tmp_path: Path) -> None:
+    dark = Image.fromarray(np.full((8, 8), 200, dtype=np.int32))
+    with (
+        StoreWriter(tmp_path / "set", 8) as writer,
+        pytest.raises(UserError, match="train image 0 cannot be read"),
+    ):
+        write_split(writer, "train", [(dark, 0)], np.array([0]), lambda item: item, True)

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny import tiny_store
 from torch import Tensor, nn
 
+from scalestudy.data.store import StoreWriter
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
 from scalestudy.study.models import check_model, known_models
 from scalestudy.study.settings import RunSettings
+from scalestudy.training import job
 from scalestudy.training.fastnet import FASTNETS
 from scalestudy.training.job import Job, run_job
 from scalestudy.training.models import build_model
@@ -139,3 +142,21 @@ def test_a_job_whitens_from_its_training_images_and_trains_all_but_those_filters
     parameters = {key for key in fresh if "running" not in key and "num_batches" not in key}
     scales = {key for key in parameters if key.endswith(".weight") and fresh[key].dim() == 1}
     assert trained & parameters == parameters - scales
+
+
+def test_a_job_whitens_from_images_of_all_over_its_subset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of images is stored class by class: its first images are all of one."""
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(job, "WHITENING_IMAGES", 6)
+    monkeypatch.setattr(job, "whiten", lambda model, images: seen.append(images))
+    with StoreWriter(tmp_path / "data", 32) as writer:
+        for split in ("train", "test"):
+            labels = np.repeat(np.arange(3), 16)
+            images = np.broadcast_to((labels * 80)[:, None, None, None], (48, 32, 32, 3)).astype(np.uint8)
+            writer.append(split, images, labels)
+        writer.publish(["a", "b", "c"], {"source": "made up", "settings": {}}, {"notes": []})
+    one = RunSettings(model="fastnet", stem="whitening", epochs=1, batch_size=16)
+    assert run_job(Job("one", one, tmp_path / "data", tmp_path / "one", precision="float32")) == 0
+    assert len(seen[0].mean((1, 2, 3)).unique()) == 3

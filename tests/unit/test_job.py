@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import scalestudy
 from image_folders import fill, noise
 from tiny import tiny_store
 from typer.testing import CliRunner
@@ -26,7 +27,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import CHECKSUM, read_json, write_sealed_json
 from scalestudy.results.read import read_run
 from scalestudy.results.record import EarlyStop
-from scalestudy.study.paths import finished_folder
+from scalestudy.study.paths import checkpoint_file, finished_folder
 from scalestudy.study.settings import RunSettings
 from scalestudy.training import device, job, loop
 from scalestudy.training.job import Job, run_job
@@ -558,3 +559,71 @@ def test_names_outside_ascii_under_a_c_locale_and_few_open_files_train_to_the_en
     assert record["dataset"]["classes"] == ["b", "猫"]
     assert record["subset"]["counts"] == [7, 7]
     assert record["run"] == "läuf"
+
+
+def test_images_of_another_size_than_the_settings_say_are_refused(one: Job, tmp_path: Path) -> None:
+    small = tiny_store(tmp_path / "small", size=16)
+    assert "small holds images of 16 pixels, and image_size is 32: use --image-size 16" in refusal(
+        changed(one, data=small)
+    )
+
+
+def test_a_record_says_which_code_ran_and_not_what_was_there_when_it_ended(
+    one: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = iter(["the first", "a later one"])
+    monkeypatch.setattr(job, "git_commit", lambda: next(commits))
+    assert run_job(one) == 0
+    assert read_json(one.output / "run.json")["git_commit"] == "the first"
+
+
+def test_what_a_killed_process_left_of_a_checkpoint_is_removed_by_the_next(one: Job) -> None:
+    checkpoint = checkpoint_file(one.output)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    left, others = (checkpoint.with_name(f".{name}-a1b2c3d4.pt") for name in (checkpoint.stem, "another"))
+    for file in (left, others):
+        file.write_bytes(b"half")
+    assert run_job(one) == 0
+    assert not left.exists()
+    assert others.exists()
+
+
+def test_by_hand_data_and_weights_of_one_name_in_two_places_are_two_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    started = []
+    monkeypatch.setattr("scalestudy.training.job.run_job", lambda each: started.append(each.name) or 0)
+    for place, train in (("a", 48), ("b", 51)):
+        tiny_store(tmp_path / place / "pets", train=train)
+        (tmp_path / place / "best.pth").write_bytes(place.encode())
+    for data in "ab":
+        for weights in "ab":
+            done = scalestudy(
+                *("train", "--data", f"{data}/pets", "--weights", f"{weights}/best.pth", "--init", "mine")
+            )
+            assert done.code == 0, done.err
+    assert len(set(started)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["pretrain", "--output", "w", "--init", "mine"],
+            "--init mine: an upstream stage begins from scratch",
+        ),
+        (["fetch-weights", "--output", "w", "--url", "u", "--sha256", "0"], "takes either --url, or --file"),
+        (
+            ["fetch-weights", "--output", "w", "--timm", "t", "--model", "resnet18"],
+            "takes either --url, or --file",
+        ),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = scalestudy(*arguments)
+    assert done.code == 2
+    assert words in done.err

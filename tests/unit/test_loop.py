@@ -1,5 +1,6 @@
 """The loop measures what it says, repeats itself to the bit, and goes on as if it had never been interrupted."""
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from scalestudy.errors import UserError
 from scalestudy.study.budget import step_boundaries
 from scalestudy.study.settings import RunSettings, TrainEval
 from scalestudy.training import loop
@@ -342,3 +344,76 @@ def test_running_numbers_are_means_over_the_images_of_the_epoch_before_each_step
         correct += int((logits.argmax(1) == labels).sum())
     assert row["train_loss"] == pytest.approx(losses / len(order), rel=1e-3)
     assert row["train_accuracy"] == pytest.approx(correct / len(order), abs=0.026)
+
+
+def test_times_are_those_of_all_processes_that_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 0.0
+
+    def tick() -> float:
+        nonlocal clock
+        clock += 1.0
+        return clock
+
+    monkeypatch.setattr(loop.time, "perf_counter", tick)
+    settings = SETTINGS.model_copy(update={"epochs": 1})
+    _, (whole,) = run(tmp_path / "whole.pt", settings)
+    with pytest.raises(loop.TerminatedError):
+        run(tmp_path / "cut.pt", settings, stop_after=3)
+    resumed, (row,) = run(tmp_path / "cut.pt", settings)
+    assert row["seconds"] >= whole["seconds"]
+    assert row["images_per_second"] == round(40 / row["seconds"], 1)
+    assert resumed.earlier != 0
+
+
+def test_a_signal_right_after_a_loss_that_exploded_does_not_hide_it(tmp_path: Path) -> None:
+    """On a GPU losses are looked at together; a checkpoint does not hold those that nobody has looked at."""
+    settings = SETTINGS.model_copy(
+        update={"epochs": 1, "lr": 1e9, "optimizer": "sgd", "schedule": "constant"}
+    )
+    model = build_model("resnet18", 3, seed=0)
+    training = loop.Training.fresh(model, settings, 5, CPU, "float32")
+    training.device = torch.device("cuda")  # for the loop, which asks for no more than its name
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(loop, "autocast_context", lambda device, precision: contextlib.nullcontext())
+    answers = iter([False, False, True])
+    with monkeypatch.context(), RunProgress(1) as progress, pytest.raises(loop.DivergedError):
+        loop.train_epoch(
+            training,
+            1,
+            5,
+            loop.shuffled_batches(40, 8, 0, 0),
+            SPLITS,
+            settings,
+            NORMALIZE,
+            progress,
+            lambda: next(answers),
+        )
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(("size", "images"), [(32, 500), (64, 500), (128, 125), (224, 40), (1024, 16)])
+def test_fewer_larger_images_are_measured_together(size: int, images: int) -> None:
+    assert loop.evaluation_batch(size) == images
+
+
+def test_lookahead_of_a_run_too_short_to_move_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="lookahead moves every 5 steps, and the run has 4"):
+        loop.Training.fresh(
+            build_model("resnet18", 3, seed=0), RunSettings(averaging="lookahead"), 4, CPU, "float32"
+        )
+
+
+def test_a_channel_that_is_the_same_everywhere_becomes_zero_and_no_other_is_changed() -> None:
+    images = torch.randint(0, 256, (4, 3, 8, 8), dtype=torch.uint8)
+    images[:, 2] = 77
+    mean, std = [0.5, 0.4, 77 / 255], [0.25, 0.2, 1e-9]
+    normalized = Normalize(mean, std, CPU)(images)
+    assert normalized[:, 2].abs().max() < 1e-4
+    assert torch.equal(normalized[:, :2], Normalize(mean, [0.25, 0.2, 1.0], CPU)(images)[:, :2])
+
+
+def test_a_signal_is_no_fault_of_what_was_being_read() -> None:
+    """What reads a stranger's file catches every Exception."""
+    assert not issubclass(loop.TerminatedError, Exception)

@@ -21,6 +21,7 @@ from scalestudy.study.models import (
     model_of,
 )
 from scalestudy.training.backbone import load_backbone
+from scalestudy.training.freezing import freeze, training_mode
 from scalestudy.training.models import build_model, find_head, head_features
 from scalestudy.training.models_csv import as_csv, installed_models
 
@@ -254,3 +255,37 @@ def test_old_names_of_densenet_and_auxiliary_classifiers_are_understood() -> Non
     load_backbone(build_model("densenet121", 10, seed=0), old)
     notes = load_backbone(build_model("googlenet", 10, seed=0), stock_weights("googlenet"))
     assert any("auxiliary classifiers left out" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "alexnet", "mobilenet_v3_small", "resnet18", "squeezenet1_1"])
+def test_of_a_frozen_backbone_the_features_are_those_that_are_measured(name: str) -> None:
+    size = 64
+    model = build_model(name, 10, seed=0, dropout=0.5, image_size=size)
+    freeze(model, "backbone")
+    training_mode(model)
+    _, head = find_head(model)
+    features: list[torch.Tensor] = []
+    head.register_forward_pre_hook(lambda module, inputs: features.append(inputs[0]))
+    images = torch.randn(4, 3, size, size)
+    with torch.no_grad():
+        for _ in range(2):
+            model(images)
+        model.eval()
+        model(images)
+    # What the head takes in training is dropped at random, and but for that as in measuring.
+    for trained in features[:2]:
+        kept = trained != 0
+        expected = (
+            features[2] if isinstance(head, nn.Linear) and type(head) is not nn.Linear else 2 * features[2]
+        )
+        assert torch.allclose(trained[kept], expected[kept], atol=1e-5)
+    if type(head) is nn.Linear or isinstance(head, nn.Conv2d):
+        assert not torch.equal(features[0], features[1])
+
+
+def test_a_model_that_trains_all_its_layers_is_in_training_mode() -> None:
+    model = build_model("resnet18", 10, seed=0)
+    model.eval()
+    freeze(model, "norm_scales")
+    training_mode(model)
+    assert all(module.training for module in model.modules())

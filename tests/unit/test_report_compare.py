@@ -1,7 +1,11 @@
 """Two studies compared; tables as CSV and LaTeX; figures as PDF."""
 
 import csv
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +16,9 @@ from synthetic import Settings, default_accuracy
 from typer.testing import CliRunner
 
 from scalestudy.cli import app
+from scalestudy.files import read_json, write_json
 from scalestudy.report import wording
+from scalestudy.report.markup import latex
 from scalestudy.sharing.compare import compare, lines, write_csv, write_html
 from scalestudy.sharing.export import export_tables
 
@@ -160,3 +166,85 @@ def test_the_commands_work_on_names_and_folders(
     done = run.invoke(app, ["figure", "all", "nothing"])
     assert done.exit_code != 0
     assert "results are there of synthetic" in str(done.exception)
+
+
+def test_an_older_version_without_later_settings_is_compared_both_ways(
+    versions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    older = tmp_path / "results" / "older"
+    shutil.copytree(versions[0], older)
+    record = read_json(older / "study.json")
+    for run in record["runs"]:
+        run["settings"] = {
+            key: value for key, value in run["settings"].items() if key not in ("tta", "clip_norm")
+        }
+    write_json(older / "study.json", record)
+    for pair in ((older, versions[0]), (versions[0], older)):
+        versus = compare(*pair)
+        assert not versus.differs
+        assert len(versus.of("test_accuracy")) == 4
+
+
+def test_what_runs_have_in_common_beside_their_settings_is_named_where_it_differs(
+    tmp_path: Path,
+) -> None:
+    folders = []
+    for name, epochs in (("a", 5), ("b", 7)):
+        folder = analysed(tmp_path / name, models=("resnet18",), fractions=("1",), seeds=(0, 1))
+        record = read_json(folder / "study.json")
+        record["normalization"] = {"a": "imagenet", "b": "dataset"}[name]
+        record["weights"]["glyphs"]["upstream"] = {
+            "task": "labels",
+            "dataset": "g",
+            "settings": {"epochs": epochs},
+        }
+        write_json(folder / "study.json", record)
+        folders.append(folder)
+    differs = compare(*folders).differs
+    assert "input statistics: imagenet in A, dataset in B" in differs
+    assert any(each.startswith("epochs of ") and each.endswith("5 in A, 7 in B") for each in differs)
+
+
+def test_the_page_says_which_test_it_makes(versions: tuple[Path, Path], tmp_path: Path) -> None:
+    write_html(compare(*versions), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Student's t against the run-to-run spread of both studies" in page
+    assert "McNemar" not in page
+    assert "Welch" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [("[10] cats", "{[}10{]} cats"), ("*star", "{*}star"), ("10⁹", r"10\textsuperscript{9}")],
+)
+def test_what_latex_would_take_for_an_argument_or_does_not_know_is_escaped(text: str, escaped: str) -> None:
+    assert latex(text) == escaped
+
+
+def test_a_study_of_another_project_or_with_a_name_in_its_file_is_found_where_it_lies(
+    versions: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["render", str(versions[0])])
+    assert done.exit_code == 0, done.output
+    assert Path(done.output.strip()).is_relative_to(versions[0].parent.parent)
+    assert not (tmp_path / "report").exists()
+    shutil.copytree(versions[0], tmp_path / "results" / "synthetic")
+    Path("pets.yaml").write_text("dataset: digits\nname: synthetic\n")
+    done = CliRunner().invoke(app, ["tables", "pets.yaml"])
+    assert done.exit_code == 0, done.output
+
+
+def test_output_that_nobody_reads_any_more_is_no_failed_run(
+    versions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "scalestudy", "compare", *map(str, versions), "--csv", "c.csv"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == ""
+    assert (tmp_path / "c.csv").is_file()

@@ -12,6 +12,7 @@ import pytest
 from finished import finish
 
 from scalestudy.cli import study as commands
+from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.study.config import load_study
 from scalestudy.study.paths import run_folder
@@ -100,3 +101,15 @@ def minutes(words: str) -> float:
     """Return `2 h 5 min`, `3.3 min` or `45 s` in minutes."""
     sizes = {"h": 60.0, "min": 1.0, "s": 1 / 60}
     return sum(float(count) * sizes[unit] for count, unit in re.findall(r"([\d.]+) (h|min|s)", words))
+
+
+def test_a_report_of_another_study_of_the_same_name_is_refused(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands.report("four")
+    before = (tmp_path / "results/four/results.csv").read_bytes()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/four.yaml").write_text("dataset: digits\n")
+    with pytest.raises(UserError, match=r"holds the results of config/four\.yaml, another study"):
+        commands.report("other/four.yaml")
+    assert (tmp_path / "results/four/results.csv").read_bytes() == before

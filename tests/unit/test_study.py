@@ -80,6 +80,49 @@ def test_overrides_that_make_other_runs_make_another_study_by_name_in_any_order_
     assert re.fullmatch(r"quickstart_[0-9a-f]{8}", many.name)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"augmentation": "crop+erasing"}, {"augmentation": ["crop", "erasing"]}),
+        ({"init": "ä"}, {"init": "ö"}),
+        ({"init": "a-b"}, {"init": ["a", "b"]}),
+        ({"dataset": "huggingface:a/b"}, {"dataset": "huggingface:a-b"}),
+    ],
+)
+def test_overrides_that_differ_make_studies_of_different_names(
+    tmp_path: Path, one: dict[str, object], other: dict[str, object]
+) -> None:
+    weights = ", ".join(
+        f"{each}: {{upstream: {{dataset: glyphs, recipe: {{epochs: 1}}}}}}"
+        for each in ("ä", "ö", "a", "b", "a-b")
+    )
+    spec = write(tmp_path, f"dataset: digits\nweights: {{{weights}}}\n")
+    assert len({load_study(spec, each).name for each in (one, other)}) == 2
+
+
+def test_a_single_setting_wins_over_a_whole_part_in_whatever_order_and_neither_is_changed() -> None:
+    part = {"lr": "1e-2", "image_size": 16}
+    orders = [{"epochs": 1, "recipe": part}, {"recipe": part, "epochs": 1}]
+    assert {load_study("quickstart", each).recipe["epochs"] for each in orders} == {(1,)}
+    experiments = {"one": {"grid": {"fraction": ["1/2", "1"]}}}
+    runs = plan_runs(load_study("quickstart", {"fraction": "1/16", "experiments": experiments}))
+    assert {str(run.settings.fraction) for run in runs} == {"1/16"}
+    assert experiments == {"one": {"grid": {"fraction": ["1/2", "1"]}}}
+
+
+def test_an_empty_name_is_none() -> None:
+    assert load_study("quickstart", {"name": None}).name == "quickstart"
+    assert load_study("quickstart", {"name": None, "epochs": 1}).name == "quickstart_epochs-1"
+
+
+@pytest.mark.parametrize("part", ["recipe: adam", "experiments: [a, b]", "compute: cpu"])
+def test_a_part_that_is_no_mapping_is_one_line_with_an_override_too(tmp_path: Path, part: str) -> None:
+    spec = write(tmp_path, f"dataset: digits\n{part}\n")
+    for override in ({}, {"epochs": 1}, {"threads": 2}):
+        with pytest.raises(UserError, match=part.partition(":")[0]):
+            load_study(spec, override)
+
+
 @pytest.mark.parametrize("override", [{}, {"threads": 2}, {"lr": "0.002"}, {"title": "Another"}])
 def test_overrides_that_change_no_run_leave_the_study_what_it_is(override: dict[str, object]) -> None:
     assert load_study("quickstart", override).name == "quickstart"
@@ -138,6 +181,21 @@ def test_momentum_does_not_tell_runs_apart_that_do_not_use_it(tmp_path: Path) ->
     assert len(plan_runs(load_study(spec))) == 3
 
 
+@pytest.mark.parametrize(
+    ("recipe", "runs"),
+    [
+        ("fraction: [1/2, 1], seed: [0, 1], subset_seed: [0, 1]", 6),  # all images: nothing is drawn
+        ("fraction: 1, subset_seed: [0, 1], validation: 1/5", 2),  # but the images that are held out are
+        ("init: IMAGENET1K_V1, conv_init: [stock, identity]", 1),
+        ("init: IMAGENET1K_V1, freeze: [none, backbone], norm_bias_lr: [1, 2], backbone_lr: [1, 0.5]", 5),
+    ],
+)
+def test_what_changes_nothing_does_not_tell_runs_apart(tmp_path: Path, recipe: str, runs: int) -> None:
+    """Copies of one training under several names would count as independent runs, and give noise a verdict."""
+    spec = write(tmp_path, f"dataset: digits\nrecipe: {{{recipe}}}\n")
+    assert len(plan_runs(load_study(spec))) == runs
+
+
 PLAIN = (
     "dataset: digits\nrecipe: {model: [resnet18, resnet50], fraction: [1/16, 1], epochs: 5, batch_size: 32}\n"
 )
@@ -177,6 +235,7 @@ BESIDE: dict[str, dict[str, object]] = {
     "nesterov": {"optimizer": "sgd"},
     "averaging_decay": {"averaging": "ema"},
     "early_stopping": {"validation": "1/5"},
+    "subset_seed": {"fraction": "1/2"},
 }
 
 

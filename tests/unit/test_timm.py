@@ -204,6 +204,14 @@ def test_a_study_trains_from_timms_weights_with_the_statistics_that_they_were_tr
     )
 
 
+def test_weights_of_another_name_are_not_taken_for_those_asked_for(hub: Path) -> None:
+    for name, seed in (("test_resnet.r160_in1k", 5), ("test_vit.r160_in1k", 6)):
+        snapshot(hub, name, seed)
+        done = scalestudy("fetch-weights", "--timm", name, "--output", "w")
+        assert done.code == 0, done.said
+        assert name in json.loads(Path("w/weights.json").read_text())["source"]
+
+
 def test_pretrained_weights_reach_every_layer_but_the_head(hub: Path) -> None:
     state = snapshot(hub, "test_resnet.r160_in1k", 5)
     done = scalestudy("fetch-weights", "--timm", "test_resnet.r160_in1k", "--output", "w")

@@ -102,16 +102,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dataset": "glyphs",
         "dataset_title": "Letters and digits",
         "settings": {"epochs": 5},
-        "runs": ["glyphs_resnet18-1c2d3e4f"],
+        "runs": [
+            "glyphs_resnet18-1c2d3e4f",
+            "glyphs_resnet18-5a6b7c8d",
+        ],  # the second for another size of image
     }
+    for planned in record["runs"]:
+        planned["weights"] = None if planned["settings"]["init"] == "none" else "glyphs_resnet18-1c2d3e4f"
     write_json(study / "study.json", record)
     run = next(
         path for path in sorted((study / "runs").iterdir()) if path.name.startswith("resnet18_none_f1_")
     )
-    upstream = root / "weights" / "glyphs_resnet18-1c2d3e4f"
-    upstream.mkdir(parents=True)
-    write_record(upstream / "run.json", read_record(run / "run.json"))
-    (upstream / "metrics.csv").write_bytes((run / "metrics.csv").read_bytes())
+    for name in ("glyphs_resnet18-1c2d3e4f", "glyphs_resnet18-5a6b7c8d"):
+        upstream = root / "weights" / name
+        upstream.mkdir(parents=True)
+        write_record(upstream / "run.json", read_record(run / "run.json"))
+        (upstream / "metrics.csv").write_bytes((run / "metrics.csv").read_bytes())
     write_findings(study)
     return study
 
@@ -129,7 +135,7 @@ def test_the_seconds_of_the_pretraining_are_added_to_each_setting_that_uses_it_a
         assert price.seconds == price.own + price.pretraining
         assert price.pretrained is (Pretrained.COUNTED if pretrained else Pretrained.NONE)
     assert findings.cost.compute is not None
-    assert findings.cost.compute.pretraining == seconds
+    assert findings.cost.compute.pretraining == 2 * seconds, "both stages were trained for this study"
     assert "the pretraining took" in texts(findings)[0]
     assert "Times of pretrained settings include their pretraining." in texts(findings)
 

@@ -80,9 +80,9 @@ _LATEX = {
     "▲": r"$\uparrow$",
     "▼": r"$\downarrow$",
     "→": r"$\to$",
-    "¹": "$^1$",
-    "²": "$^2$",
-    "⁹": "$^9$",
+    "¹": r"\textsuperscript{1}",
+    "²": r"\textsuperscript{2}",
+    "⁹": r"\textsuperscript{9}",
     "[": "{[}",  # after the end of a line, these two would be taken for its arguments
     "]": "{]}",
     "*": "{*}",

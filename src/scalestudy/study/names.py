@@ -16,8 +16,6 @@ from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.parse import format_number
 from scalestudy.study.settings import RunSettings
 
-DEFAULT_NORMALIZATION = "imagenet"
-
 LONGEST_NAME = 64
 """Characters: 192 bytes in most scripts, so that a file's name with endings and temporary parts stays within 255."""
 _NO_TEXT_IN_TABLES = ("none", "null", "nan", "na", "n.a", "true", "false", "inf", "infinity")

@@ -109,7 +109,7 @@ class RunSettings(BaseModel):
         0, ge=0, title="subset seed", description="Seed that picks the subset of the training set."
     )
     seed: Integer = Field(
-        0, ge=0, title="seed", description="Seed of the initial weights, shuffling and dropout."
+        0, ge=0, le=2**63 - 1, title="seed", description="Seed of the initial weights, shuffling and dropout."
     )
     optimizer: OptimizerName = Field(
         "adam", title="optimizer", description=f"Optimizer. {described(OPTIMIZERS)}."

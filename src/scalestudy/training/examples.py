@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalestudy.data.rotation import rotate_batch
 from scalestudy.data.store import Store
 from scalestudy.data.subsets import subset_indices
 from scalestudy.study.budget import batches_per_epoch
@@ -85,7 +84,11 @@ class Splits:
     def of(cls, store: Store, settings: RunSettings, task: str, device: torch.device) -> "Splits":
         """Take what the settings name from a prepared dataset."""
         chosen, held_out = subset_indices(
-            store.train_labels, settings.fraction, settings.subset_seed, settings.validation
+            store.train_labels,
+            settings.fraction,
+            settings.subset_seed,
+            settings.validation,
+            store.info["classes"],
         )
         everything = np.arange(len(store.test_labels))
         return cls(
@@ -104,6 +107,19 @@ class Splits:
 
 
 CONSTANT = 1e-6  # of [0, 1]: a smaller deviation is rounding
+
+
+def rotate_batch(images: Tensor, quarter_turns: Tensor) -> Tensor:
+    """Return `images` [B, H, W, C] (square), each turned counterclockwise by its `quarter_turns`, int64 [B] in 0..3.
+
+    An upstream task that needs no labels (Gidaris et al. 2018, arXiv:1803.07728). Images are turned batch by batch, so
+    that the four views never exist as a copy of the dataset.
+    """
+    turned = images.clone()
+    for turns in (1, 2, 3):
+        chosen = quarter_turns == turns
+        turned[chosen] = torch.rot90(images[chosen], turns, (1, 2))
+    return turned
 
 
 class Normalize:
