@@ -67,7 +67,6 @@ def run(
         loop.fit(
             training,
             splits,
-            settings,
             NORMALIZE,
             checkpoint,
             KEY,
@@ -385,7 +384,6 @@ def test_a_signal_right_after_a_loss_that_exploded_does_not_hide_it(tmp_path: Pa
             5,
             loop.shuffled_batches(40, 8, 0, 0),
             SPLITS,
-            settings,
             NORMALIZE,
             progress,
             lambda: next(answers),

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from scalestudy.data.pixels import Colour, decode_image
 from scalestudy.data.progress import say
+from scalestudy.machine import usable_cpus
 
 _FILES_WORTH_PROCESSES = 500
 _OPEN_FILES_RESERVED = 32
@@ -119,15 +120,10 @@ def worker_count(files: int) -> int:
     """Return how many processes should decode so many files, within this process's CPUs and open files."""
     if files < _FILES_WORTH_PROCESSES:
         return 1
-    limits = [os.cpu_count() or 1]
-    if hasattr(os, "sched_getaffinity"):
-        limits.append(len(os.sched_getaffinity(0)))
-    for variable in (
-        "SLURM_CPUS_PER_TASK",
-        "OMP_NUM_THREADS",
-    ):  # Snakemake sets the latter to a rule's threads
-        if os.environ.get(variable, "").isdigit():
-            limits.append(int(os.environ[variable]))
+    limits = [usable_cpus()]
+    threads = os.environ.get("OMP_NUM_THREADS", "")  # Snakemake sets it to a rule's threads
+    if threads.isdigit():
+        limits.append(int(threads))
     try:
         import resource
     except ImportError:  # Windows has no such limit

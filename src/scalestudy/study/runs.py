@@ -52,17 +52,7 @@ def plan_runs(study: Study) -> list[Run]:
     Raises UserError where a run is impossible (weights that the model does not have, images too small for it)
     unless the study says `skip_impossible`, where two different runs would share a name, or where none is left.
     """
-    members: dict[RunSettings, list[str]] = {}
-    impossible: dict[str, None] = {}
-    for experiment, settings in _combinations(study):
-        try:
-            _check(settings, study)
-        except UserError as error:
-            impossible[str(error)] = None
-            continue
-        used_by = members.setdefault(settings.canonical(), [])
-        if experiment not in used_by:
-            used_by.append(experiment)
+    members, impossible = _sorted_out(study)
     if impossible and not study.skip_impossible:
         lines = "\n".join(f"study {study.name}: {line}" for line in impossible)
         raise UserError(f"{lines}. Mend the study, or set `skip_impossible: true` to leave those runs out")
@@ -78,13 +68,23 @@ def plan_runs(study: Study) -> list[Run]:
 
 def impossible_runs(study: Study) -> list[str]:
     """Return one line per kind of run that the study asks for and that cannot be."""
-    lines: dict[str, None] = {}
-    for _, settings in _combinations(study):
+    return list(_sorted_out(study)[1])
+
+
+def _sorted_out(study: Study) -> tuple[dict[RunSettings, list[str]], dict[str, None]]:
+    """Return the settings of the runs that can be with the experiments that use them, and why others cannot be."""
+    members: dict[RunSettings, list[str]] = {}
+    impossible: dict[str, None] = {}
+    for experiment, settings in _combinations(study):
         try:
             _check(settings, study)
         except UserError as error:
-            lines[str(error)] = None
-    return list(lines)
+            impossible[str(error)] = None
+            continue
+        used_by = members.setdefault(settings.canonical(), [])
+        if experiment not in used_by:
+            used_by.append(experiment)
+    return members, impossible
 
 
 def _combinations(study: Study) -> Iterator[tuple[str, RunSettings]]:

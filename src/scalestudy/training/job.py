@@ -181,7 +181,6 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
                 logits, labels = fit(
                     training,
                     splits,
-                    job.settings,
                     normalize,
                     checkpoint,
                     fingerprint,

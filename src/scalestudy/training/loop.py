@@ -209,7 +209,6 @@ class Training:
 def fit(
     training: Training,
     splits: Splits,
-    settings: RunSettings,
     normalize: Normalize,
     checkpoint: Path,
     fingerprint: Fingerprint,
@@ -223,6 +222,7 @@ def fit(
     `train_eval` says after which epochs the training subset is measured in evaluation mode. Goes on from
     `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when `stop_asked`.
     """
+    settings = training.settings
     boundaries = step_boundaries(settings, len(splits.train))
     if state := load_checkpoint(checkpoint, fingerprint, progress.say):
         training.restore(state)
@@ -237,15 +237,7 @@ def fit(
             if training.stops_early:
                 break
             row = train_epoch(
-                training,
-                epoch,
-                boundaries[epoch - 1],
-                batches,
-                splits,
-                settings,
-                normalize,
-                progress,
-                stop_asked,
+                training, epoch, boundaries[epoch - 1], batches, splits, normalize, progress, stop_asked
             )
             whole = train_eval == "every" or epoch == len(boundaries)
             measured, logits, labels = measure(training, splits, normalize, stop_asked, train=whole)
@@ -281,12 +273,12 @@ def train_epoch(
     last_step: int,
     batches: Iterator[Tensor],
     splits: Splits,
-    settings: RunSettings,
     normalize: Normalize,
     progress: RunProgress,
     stop_asked: Callable[[], bool],
 ) -> Row:
     """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it."""
+    settings = training.settings
     training_mode(training.model)
     progress.start_epoch(epoch, last_step - training.step)
     each_pass = batches_per_epoch(len(splits.train), settings.batch_size)

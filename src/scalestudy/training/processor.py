@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 
 from scalestudy.files import read_json, write_json
-from scalestudy.workflow.estimate import speeds_file
+from scalestudy.machine import cache_folder
 
 _LOCK_SECONDS = 60
 _CPUINFO = Path("/proc/cpuinfo")
@@ -31,7 +31,7 @@ def measured_once(
     """
     processor = identity()
     digest = hashlib.sha256(f"{processor}\n{torch.__version__}".encode()).hexdigest()
-    file = speeds_file().with_name(f"{what}-{digest[:12]}.json")
+    file = cache_folder() / f"{what}-{digest[:12]}.json"
     broken = (OSError, ValueError, KeyError, TypeError)
     with contextlib.suppress(*broken):
         return read(read_json(file))
