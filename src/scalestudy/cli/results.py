@@ -36,7 +36,7 @@ def collect(
 
 
 def analyse(study: Name) -> None:
-    """Make findings.json, every number and sentence of the report, from the collected tables."""
+    """Make findings.json, every number and reading of the report, from the collected tables."""
     from scalestudy.topics.findings import write_findings
 
     _record(study)

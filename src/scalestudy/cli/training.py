@@ -28,7 +28,12 @@ Data = Annotated[
         "torchvision's, such as FashionMNIST; or huggingface:NAME)."
     ),
 ]
-Weights = Annotated[Path | None, typer.Option(help="File of the initial weights; not for init none.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of the initial weights, for every --init but none (`scalestudy fetch-weights` brings published ones)."
+    ),
+]
 Output = Annotated[
     Path | None, typer.Option(help="Folder of the run; results/by-hand/runs/<run> if left out.")
 ]

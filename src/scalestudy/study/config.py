@@ -218,7 +218,11 @@ class Upstream(_Strict):
         WithJsonSchema(
             {"type": "object", "properties": _run_schema(_SET_BY_THE_RUN), "additionalProperties": False}
         ),
-    ] = Field({}, description="Recipe of this stage; what is left out has the defaults of a run.")
+    ] = Field(
+        {},
+        description="Recipe of this stage, one value each. Model, image_size and stem are those of the run that begins "
+        "with the weights; init, validation and early_stopping are not for it; the rest has the defaults of a run.",
+    )
 
     @field_validator("recipe")
     @classmethod

@@ -338,12 +338,12 @@ def measure(
     return row, test_logits, test_labels
 
 
-@torch.inference_mode()
 def evaluation_batch(image_size: int) -> int:
     """Return how many images of that side are measured together: fewer of larger ones, for the same memory."""
     return max(16, min(EVALUATION_BATCH, EVALUATION_BATCH * 64**2 // image_size**2))
 
 
+@torch.inference_mode()
 def predict(
     model: nn.Module,
     examples: Examples,
