@@ -31,7 +31,7 @@ Data = Annotated[
 Weights = Annotated[
     Path | None,
     typer.Option(
-        help="File of the initial weights, for every --init but none (`scalestudy fetch-weights` brings published ones)."
+        help="File of the initial weights, for every --init but none (`scalestudy fetch-weights` brings published)."
     ),
 ]
 Output = Annotated[
