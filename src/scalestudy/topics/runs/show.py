@@ -14,8 +14,8 @@ NOTE = (
     "Unfold a run for all its settings, its log, its machine, and the command that repeats exactly this run."
 )
 SAME = (
-    "Same settings and seed give the same numbers on the same kind of machine with the same number of threads; across "
-    "machines expect differences of the size of a new seed."
+    "Same settings and seed give the same numbers on the same kind of machine with the same number of threads. Across "
+    "machines, expect differences of the size of a new seed."
 )
 
 
