@@ -117,7 +117,8 @@ def test_spreads_are_told_apart_where_they_differ() -> None:
     assert pooled.largest > 5 * pooled.smallest
     assert pooled_spread([[0.5], [0.6]]) is None
     assert alike([[0.5, 0.6], [0.4]]) is None
-    assert alike([[0.5, 0.5], [0.4, 0.4]]) is None
+    assert alike([[0.5, 0.6], [0.4, 0.7], [0.3, 0.35]]) is None, "pairs lie equally far from their medians"
+    assert alike([[0.5] * 3, [0.4] * 3]) is None
 
 
 def test_shares_of_test_images_have_wilsons_interval_and_mcnemars_p() -> None:

@@ -217,17 +217,19 @@ def test_a_curve_that_falls_and_rises_is_unstable_and_one_that_bends_is_not(
     assert is_unstable(curve, 10_000) is unstable
 
 
-def test_improving_settled_and_unstable_are_told_apart() -> None:
+def test_improving_falling_undecided_and_unstable_are_told_apart() -> None:
     climbing = found(of_size(0.05), curve=lambda own, last: list(np.linspace(0.1, last, 5)))
     rng = np.random.default_rng(4)
     level = found(
         of_size(0.05),
         curve=lambda own, last: [0.1, *(last + 0.004 * float(rng.standard_normal()) for _ in range(4))],
     )
+    falling = found(of_size(0.05), curve=lambda own, last: [*[1.2 * last] * 4, last])
     jumping = found(of_size(0.05), curve=lambda own, last: [0.1, last, last - 0.2, last, last])
     for findings, course in (
         (climbing, Course.IMPROVING),
-        (level, Course.SETTLED),
+        (level, Course.UNDECIDED),
+        (falling, Course.FALLING),
         (jumping, Course.UNSTABLE),
     ):
         assert {each.course for each in findings.overfitting.ended} == {course}

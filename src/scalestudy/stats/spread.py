@@ -56,14 +56,15 @@ def pooled_spread(groups: Sequence[Sequence[float]]) -> PooledSpread | None:
 
 
 def alike(groups: Sequence[Sequence[float]]) -> float | None:
-    """Return the p of all groups having one spread; None with fewer than two groups of several values.
+    """Return the p of all groups having one spread; None with fewer than two groups of three values or more.
 
+    Two values lie equally far from their median, whatever their spread: each pair would seem to differ from all others.
     Source: Brown and Forsythe (1974), Robust tests for the equality of variances, JASA 69.
     """
-    several = [values for values in groups if len(values) > 1]
+    several = [values for values in groups if len(values) > 2]
     if len(several) < 2 or all(np.ptp(values) == 0 for values in several):
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):  # two values lie equally far from their median
+    with np.errstate(divide="ignore", invalid="ignore"):
         p = float(stats.levene(*several, center="median").pvalue)
     return p if math.isfinite(p) else None
 

@@ -25,11 +25,14 @@ class Missing(StrEnum):
 class Course(StrEnum):
     """How the runs of a cell ended.
 
-    IMPROVING: the last epoch still raised test accuracy beyond the run-to-run spread. UNSTABLE: in some run it
-    fell and rose between epochs beyond test noise. SETTLED: neither. UNKNOWN: too few epochs, or no spread.
+    IMPROVING, FALLING: the last epoch still raised, or lowered, test accuracy beyond the run-to-run spread. UNSTABLE:
+    in some run it fell and rose between epochs beyond test noise. UNDECIDED: what the last epoch changed lies within
+    that spread. SETTLED: early stopping ended it. UNKNOWN: too few epochs, or no spread.
     """
 
     IMPROVING = "improving"
+    FALLING = "falling"
+    UNDECIDED = "undecided"
     UNSTABLE = "unstable"
     SETTLED = "settled"
     UNKNOWN = "unknown"
@@ -133,7 +136,8 @@ def _course(change: Effect | None, unstable: Sequence[str], *, stopped: bool) ->
         return Course.SETTLED
     if change is None or change.direction is Direction.UNTESTED:
         return Course.UNKNOWN
-    return Course.IMPROVING if change.direction is Direction.RISES else Course.SETTLED
+    ways = {Direction.RISES: Course.IMPROVING, Direction.FALLS: Course.FALLING}
+    return ways.get(change.direction, Course.UNDECIDED)
 
 
 def is_unstable(accuracies: Sequence[float], test_images: int) -> bool:

@@ -44,6 +44,7 @@ def courses(findings: Findings) -> list[Sentence]:
     sentences = []
     words = {
         Course.IMPROVING: "still improving on the test set in their last epoch",
+        Course.FALLING: "worse on the test set after their last epoch",
         Course.UNSTABLE: "unstable: test accuracy fell and rose between epochs beyond test noise",
     }
     for course, what in words.items():
@@ -57,8 +58,8 @@ def courses(findings: Findings) -> list[Sentence]:
                     wording.sentence(text), Evidence(cells=cells), ("learning_curves",), ("overfitting",)
                 )
             )
-    if every and all(each.course is Course.SETTLED for each in every):
-        text = "the runs had settled: the last epoch did not raise test accuracy beyond the run-to-run spread"
+    if every and all(each.course in (Course.UNDECIDED, Course.SETTLED) for each in every):
+        text = "in no setting did the last epoch change test accuracy beyond the run-to-run spread"
         cells = tuple(each.cell for each in every)
         sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("learning_curves",)))
     return sentences

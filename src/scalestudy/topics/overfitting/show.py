@@ -10,14 +10,16 @@ from scalestudy.topics.page import Page
 TITLE = "Training against test"
 COURSES = {
     Course.IMPROVING: "still improving",
+    Course.FALLING: "falling",
+    Course.UNDECIDED: "undecided",
     Course.UNSTABLE: "unstable",
     Course.SETTLED: "settled",
     Course.UNKNOWN: "not known",
 }
 NOTE = (
-    "Training accuracy is that on the run's own images in evaluation mode. Still improving: the last epoch raised test "
-    "accuracy beyond the run-to-run spread. Unstable: in some run test accuracy fell and rose between epochs, "
-    "beyond test noise."
+    "Training accuracy is that on the run's own images in evaluation mode. Still improving, falling: the last epoch "
+    "raised, or lowered, test accuracy beyond the run-to-run spread. Undecided: what it changed lies within. Unstable: in "
+    "some run test accuracy fell and rose between epochs, beyond test noise."
 )
 
 
