@@ -18,7 +18,7 @@ COURSES = {
 }
 NOTE = (
     "Training accuracy is that on the run's own images in evaluation mode. Still improving, falling: the last epoch "
-    "raised, or lowered, test accuracy beyond the run-to-run spread. Undecided: what it changed lies within. Unstable: in "
+    "raised, or lowered, test accuracy beyond the run-to-run spread. Undecided: the change lies within. Unstable: in "
     "some run test accuracy fell and rose between epochs, beyond test noise."
 )
 
