@@ -12,7 +12,7 @@ from synthetic import collected
 from scalestudy.files import read_json, write_json
 from scalestudy.report import view
 from scalestudy.results.record import read_record, write_record
-from scalestudy.topics.cost.find import Missing, Pretrained, pareto
+from scalestudy.topics.cost.find import Missing, Pretrained, find, pareto
 from scalestudy.topics.cost.say import say
 from scalestudy.topics.cost.show import show
 from scalestudy.topics.drawing import draw
@@ -172,3 +172,13 @@ def test_the_figure_shows_each_setting_at_its_price_with_the_best_reported_numbe
     (axes,) = drawing.wide.figure.axes
     assert axes.get_ylim()[1] > 0.93
     assert drawing.narrow is not None
+
+
+def test_the_whole_is_never_less_than_its_training() -> None:
+    """Records of resumed runs had the seconds of their last process alone in the total once."""
+    study = made_study(lambda settings: 0.6, seeds=(0,))
+    for run in study.runs:
+        run.values["total_seconds"] = 1.0  # type: ignore[index]
+    compute = find(study).compute
+    assert compute is not None
+    assert compute.whole == compute.training

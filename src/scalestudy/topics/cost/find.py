@@ -98,7 +98,10 @@ def find(study: Study) -> Cost:
         compute=Compute(
             runs=len(runs),
             training=sum(run.values.get("train_seconds", 0.0) for run in runs),
-            whole=sum(run.values.get("total_seconds", run.values.get("train_seconds", 0.0)) for run in runs),
+            # Records of resumed runs had only the last process in their total once.
+            whole=sum(
+                max(run.values.get(key, 0.0) for key in ("total_seconds", "train_seconds")) for run in runs
+            ),
             pretraining=sum(upstream.values()),
         ),
     )
