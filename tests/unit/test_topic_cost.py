@@ -12,7 +12,7 @@ from synthetic import collected
 from scalestudy.files import read_json, write_json
 from scalestudy.report import view
 from scalestudy.results.record import read_record, write_record
-from scalestudy.topics.cost.find import Missing, Pretrained, find, pareto
+from scalestudy.topics.cost.find import Missing, Pretrained, pareto
 from scalestudy.topics.cost.say import say
 from scalestudy.topics.cost.show import show
 from scalestudy.topics.drawing import draw
@@ -179,6 +179,6 @@ def test_the_whole_is_never_less_than_its_training() -> None:
     study = made_study(lambda settings: 0.6, seeds=(0,))
     for run in study.runs:
         run.values["total_seconds"] = 1.0  # type: ignore[index]
-    compute = find(study).compute
+    compute = find_all(study).cost.compute
     assert compute is not None
     assert compute.whole == compute.training
