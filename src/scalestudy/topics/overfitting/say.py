@@ -59,7 +59,7 @@ def courses(findings: Findings) -> list[Sentence]:
                 )
             )
     if every and all(each.course in (Course.UNDECIDED, Course.SETTLED) for each in every):
-        text = "in no setting did the last epoch change test accuracy beyond the run-to-run spread"
+        text = "the last epoch did not change test accuracy beyond the run-to-run spread"
         cells = tuple(each.cell for each in every)
         sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("learning_curves",)))
     return sentences
