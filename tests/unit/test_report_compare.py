@@ -235,6 +235,22 @@ def test_a_study_of_another_project_or_with_a_name_in_its_file_is_found_where_it
     assert done.exit_code == 0, done.output
 
 
+def test_results_that_are_a_link_to_another_disk_belong_to_the_project_that_links_to_them(
+    versions: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, project = versions[0], tmp_path / "project"
+    shutil.copytree(first.parent.parent, project, symlinks=True)
+    shutil.move(project / "results", tmp_path / "disk")
+    (project / "results").symlink_to(tmp_path / "disk")
+    monkeypatch.chdir(project)
+    Path("results", first.name, "findings.json").unlink()
+    for command in ("analyse", "render"):
+        done = CliRunner().invoke(app, [command, first.name])
+        assert done.exit_code == 0, done.output
+    assert (project / "report" / first.name).is_dir()
+    assert Path("results", first.name, "findings.json").read_bytes() == (first / "findings.json").read_bytes()
+
+
 def test_output_that_nobody_reads_any_more_is_no_failed_run(
     versions: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -145,7 +145,7 @@ def test_half_copied_results_are_taken_and_only_the_rest_is_trained(copy: Projec
         shutil.rmtree(copy.root / name)
     (half[1] / "predictions.npz").unlink()  # where the copying stopped
     assert copy.planned_jobs(*TINY)["train"] == 3
-    done = copy.snakemake("--cores", "2", "collect", *TINY)
+    done = copy.snakemake("--cores", "2", "--until", "collect", *TINY)
     assert f"{half[1].relative_to(copy.root)}/predictions.npz is missing" in done.stderr
     assert numbers(copy) == numbers(finished)
 
@@ -206,24 +206,24 @@ def test_images_added_or_removed_are_noticed_and_their_old_runs_kept_aside(copy:
     study = "dataset: {source: imagefolder, folder: my imgs}\nrecipe: {model: resnet18, epochs: 1, batch_size: 8}\n"
     (root / "config/pets.yaml").write_text(study)
     pets = ("--config", "study=pets")
-    copy.snakemake("--cores", "1", "collect", *pets)
-    assert copy.planned_jobs("collect", *pets) == {}
+    copy.snakemake("--cores", "1", "--until", "collect", *pets)
+    assert copy.planned_jobs("--until", "collect", *pets) == {}
     for path in (root / "my imgs").rglob("*.png"):
         os.utime(path)
-    assert copy.planned_jobs("collect", *pets) == {}, "new times are no new images"
+    assert copy.planned_jobs("--until", "collect", *pets) == {}, "new times are no new images"
 
     fill(root / "my imgs", train__eel=5, test__eel=3)
     (root / "my imgs/train/cat/000.png").unlink()
-    planned = copy.planned_jobs("collect", *pets)
+    planned = copy.planned_jobs("--until", "collect", *pets)
     assert (planned["prepare_dataset"], planned["train"]) == (1, 1)
-    done = copy.snakemake("--cores", "1", "collect", *pets)
+    done = copy.snakemake("--cores", "1", "--until", "collect", *pets)
     assert (
         "is of other images than my imgs holds now: 8 added (test/eel/000.png, ...), 1 removed" in done.stderr
     )
     [record] = [read_json(path) for path in root.glob("results/pets/runs/*/run.json")]
     assert record["dataset"]["classes"] == ["cat", "dog", "eel"]
     assert len(list(root.glob("results/pets/set-aside/*/results/pets/runs/*/run.json"))) == 1
-    assert copy.planned_jobs("collect", *pets) == {}
+    assert copy.planned_jobs("--until", "collect", *pets) == {}
 
     (root / "config/pets2.yaml").write_text(study.replace("epochs: 1", "epochs: 2"))
     fill(root / "my imgs", train__fox=5, test__fox=3)
@@ -239,7 +239,7 @@ def test_flipped_bytes_in_the_data_are_prepared_again_before_anything_is_trained
     content[len(content) // 2 : len(content) // 2 + 3000] = bytes(3000)
     images.write_bytes(content)
     shutil.rmtree(runs(copy)[0])
-    done = copy.snakemake("--cores", "1", "collect", *TINY)
+    done = copy.snakemake("--cores", "1", "--until", "collect", *TINY)
     assert f"{images.relative_to(copy.root)} was altered since it was prepared" in done.stderr
     assert numbers(copy) == numbers(finished)
     assert images.read_bytes() == next(finished.root.glob("data/digits*/test_images.npy")).read_bytes()

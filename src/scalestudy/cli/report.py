@@ -63,8 +63,8 @@ def render(study: StudyName) -> None:
     from scalestudy.report.render import render_report
 
     folder = results_of(study)
-    root = folder.resolve().parent.parent  # of the project that the results belong to
-    print(render_report(folder, root / paths.report_folder(folder.resolve().name)))
+    name = folder.absolute().name
+    print(render_report(folder, paths.project_of(folder) / paths.report_folder(name)))
 
 
 def compare(

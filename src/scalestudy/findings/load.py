@@ -18,6 +18,7 @@ from scalestudy.files import read_object
 from scalestudy.findings.model import Scalar
 from scalestudy.results.read import State
 from scalestudy.results.record import RECORD, DamagedError, RunRecord, read_record
+from scalestudy.study.paths import project_of
 from scalestudy.study.settings import RunSettings
 
 TEXT = (
@@ -99,7 +100,7 @@ class Collected:
     @property
     def root(self) -> Path:
         """The project's root, to which the paths in study.json are relative."""
-        return self.folder.resolve().parent.parent
+        return project_of(self.folder)
 
     def predictions(self, run: Run) -> Predictions | None:
         """Return a run's predictions; None where the file is absent, damaged, or contradicts results.csv.
@@ -134,7 +135,7 @@ def load(folder: Path) -> Collected:
             )
     again = f"the next start makes it again, and `scalestudy report {folder.resolve().name}` does"
     study = read_object(folder / "study.json", again, {"study": str, "runs": list, "dataset": dict})
-    root = folder.resolve().parent.parent
+    root = project_of(folder)
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
     return Collected(
         folder=folder,

@@ -65,6 +65,11 @@ def finished_folder(run_folder: Path) -> Path:
     return checkpoint_file(run_folder).with_suffix(".finished")
 
 
+def project_of(study_folder: Path) -> Path:
+    """Return the project that `results/<study>` belongs to; `results` may be a link to another disk."""
+    return study_folder.absolute().parent.parent
+
+
 def report_folder(study: str) -> Path:
     """Return the folder of a study's rendered report."""
     return REPORTS / study

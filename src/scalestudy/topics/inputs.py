@@ -9,6 +9,7 @@ from scalestudy.report.inputs import MissingDataError
 from scalestudy.report.names import Names
 from scalestudy.report.palette import Looks
 from scalestudy.results.collect import start_command
+from scalestudy.study.paths import project_of
 from scalestudy.topics.findings import Findings, read_findings
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Inputs:
     @cached_property
     def store(self) -> Path:
         """The folder of the dataset store; it need not exist."""
-        return self.study_dir.resolve().parent.parent / str(self.study["dataset"]["path"])
+        return project_of(self.study_dir) / str(self.study["dataset"]["path"])
 
     def untrained(self, what: str) -> MissingDataError:
         """Return the error that says what is missing, a sentence, and which command trains it."""
