@@ -93,9 +93,8 @@ def main() -> None:
     except BrokenPipeError:
         _end_without_reader()
     except SystemExit as ended:
-        if isinstance(
-            ended.__context__, BrokenPipeError
-        ):  # typer makes it a 1, which is a failed run's code here
+        # typer makes it a 1, which is a failed run's code here.
+        if isinstance(ended.__context__, BrokenPipeError):
             _end_without_reader()
         raise
     except OSError as error:
@@ -107,7 +106,6 @@ def main() -> None:
 
 def _end_without_reader() -> NoReturn:
     """End as a program does whose output nobody reads any more, such as `... | head`: quietly, as by SIGPIPE."""
-    os.dup2(
-        os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-    )  # for what Python still has to write at its end
+    # For what Python still has to write at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + 13)

@@ -120,9 +120,12 @@ def train(
     folder = _dataset(data, settings, device)
     # In data/ and weights/ a name says what a folder holds; elsewhere others may have the same.
     images = folder.name if _lies_in(paths.DATA, folder) else sha256_file(folder / "dataset.json")
-    source = None if weights is None else weights.parent.name
-    if weights is not None and weights.is_file() and not _lies_in(paths.WEIGHTS, weights.parent):
-        source = sha256_file(weights)
+    source = None
+    if weights is not None:
+        known = (
+            _lies_in(paths.WEIGHTS, weights.parent) or not weights.is_file()
+        )  # a missing one is refused in a moment
+        source = weights.parent.name if known else sha256_file(weights)
     name = names.run_name(settings, images, source, normalization)
     _start(
         name=output.name if output else name,

@@ -269,9 +269,8 @@ class _Gathered:
         digests = b"".join(hashlib.blake2b(image, digest_size=8).digest() for image in images)
         self.prints.append(np.frombuffer(digests, dtype=np.uint64))
         self.sha256.update(images.data)
-        for start in range(
-            0, len(images), 64
-        ):  # few at a time: counting takes eight bytes for each that it counts
+        # Few at a time: counting takes eight bytes for each that it counts.
+        for start in range(0, len(images), 64):
             for channel in range(3):
                 values = images[start : start + 64, ..., channel]
                 self._histogram[channel] += np.bincount(values.ravel(), minlength=256)

@@ -138,7 +138,6 @@ def run_job(job: Job) -> int:
 def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals") -> str:
     """Train from the start or the checkpoint to the end, write the declared outputs, return the run's state."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    ran = {"versions": versions(), "git_commit": git_commit()}  # now: hours later there may be others
     with training_slot(job.device, job.jobs_per_gpu, progress.say):
         device = choose_device(job.device)
         precision = choose_precision(job.precision, device)
@@ -155,6 +154,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         if (state := take_finished(job.output, fingerprint, files)) is not None:
             progress.say("this run has finished before; its files are put back, nothing is trained")
             return state
+        ran = {"versions": versions(), "git_commit": git_commit()}  # now: hours later there may be others
         splits = Splits.of(store, job.settings, job.task, device)
         normalization = _normalization(job, store)
         normalize = Normalize(normalization.mean, normalization.std, device)
@@ -314,9 +314,8 @@ def _fingerprint(
         store.info["sha256"],
         weights and weights.sha256,
         *(["train_eval every"] if job.train_eval == "every" else []),
-        *(
-            ["whitened over all classes"] if job.settings.stem == "whitening" else []
-        ),  # first ones only before
+        # Before, the filters were computed from the first images only.
+        *(["whitened over all classes"] if job.settings.stem == "whitening" else []),
     ]
     return {
         "settings": short_hash(content),
