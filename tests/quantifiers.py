@@ -20,7 +20,7 @@ WORDS = re.compile(
 VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, reverse=True))
 NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
 SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|points?(?=:))"
-UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) yet to be matched"
+UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) no counterpart"
 # Words that quantify nothing where they stand so.
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),

@@ -83,7 +83,7 @@ def test_numbers_that_the_study_does_not_plan_or_has_no_result_for_are_told_apar
         row(0.6), row(0.6, model="vgg11"), row(0.6, fraction="1/2"), missing=lambda s: s["fraction"] == "1/2"
     )
     assert standings(findings) == [Standing.WITHIN, Standing.NOT_PLANNED, Standing.NO_RESULT]
-    assert texts(findings)[1] == "Two of three reported numbers have yet to be matched here."
+    assert texts(findings)[1] == "Two of three reported numbers have no counterpart here."
 
 
 def test_a_study_without_reported_numbers_has_no_section(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_without_a_counterpart_the_figure_says_what_to_do(tmp_path: Path) -> Non
     section = show(Page(Inputs(study), tmp_path))
     assert section is not None
     assert section.lead is not None
-    assert section.lead.text == "The one reported number has yet to be matched here."
+    assert section.lead.text == "The one reported number has no counterpart here."

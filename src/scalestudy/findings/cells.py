@@ -226,7 +226,6 @@ def _cell(
         epochs=int(str(settings["epochs"])),
         steps=count("optimizer_steps"),
         images_seen=count("images_seen"),
-        batches_per_epoch=count("batches_per_epoch"),
         settings=dict(settings),
         runs=tuple(run.name for run in runs),
         seeds=tuple(run.seeds for run in runs),

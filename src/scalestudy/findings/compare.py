@@ -234,5 +234,13 @@ def effects(
     ]
 
 
+def united(mean: Effect, parts: Iterable[float]) -> Effect:
+    """Return a mean's effect; UNSTEADY where one of its parts goes the other way, so that it does not speak for all."""
+    decided = mean.direction in (Direction.RISES, Direction.FALLS)
+    if decided and any(part * mean.value < 0 for part in parts):
+        return mean.model_copy(update={"direction": Direction.UNSTEADY})
+    return mean
+
+
 def _side(cell: Cell) -> Side:
     return Side(cell=cell.id, mean=cell.value or 0.0, runs=cell.runs, seeds=cell.seeds)

@@ -110,7 +110,6 @@ class Cell(Record):
     epochs: int
     steps: int | None
     images_seen: int | None
-    batches_per_epoch: int | None
     settings: dict[str, Scalar]
     runs: tuple[str, ...]
     seeds: tuple[tuple[int, int], ...]
@@ -302,7 +301,8 @@ class Difference(Record):
 class Direction(StrEnum):
     """Where a trend goes. LEVEL: no trend beyond the run-to-run spread. UNTESTED: no spread is known.
 
-    UNSTEADY: from one point to the next it goes both ways, or against its own slope, beyond the spread.
+    UNSTEADY: from one point to the next it goes both ways, or against its own slope, beyond the spread; of a mean
+    effect: some of its parts go the other way.
     """
 
     RISES = "rises"

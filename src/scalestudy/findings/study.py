@@ -9,7 +9,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scalestudy.findings.cells import MEASURES, make_grid, means_of
-from scalestudy.findings.compare import Outcome, Pair, Point, Terms, differences, effects, trends
+from scalestudy.findings.compare import (
+    Outcome,
+    Pair,
+    Point,
+    Terms,
+    differences,
+    effects,
+    mean_of_pairs,
+    trends,
+    united,
+)
 from scalestudy.findings.load import Collected, Predictions, Run, load
 from scalestudy.findings.model import Cell, Effect, Grid, Measure, SeriesTrend
 from scalestudy.results.measures import majority_accuracy, measures, primary_measure
@@ -100,6 +110,21 @@ class Study:
         """Return weighted sums over cells of the mean of `values` (one a run), tested as one family."""
         plain = {name: math.fsum(own) / len(own) for name, own in values.items()}
         return effects(wanted, plain, means_of(self.grid, values))
+
+    def mean_differences(
+        self, groups: Mapping[str, Sequence[Pair]], values: Mapping[str, Sequence[float]]
+    ) -> dict[str, Effect]:
+        """Return the mean of b minus a over each group of pairs, tested as one family; groups without any are left out.
+
+        `values` has one a run.
+        """
+        terms = {name: own for name, pairs in groups.items() if (own := mean_of_pairs(pairs, values))}
+        found = dict(zip(terms, self.effects(list(terms.values()), values), strict=True))
+        means = {name: math.fsum(own) / len(own) for name, own in values.items()}
+        for name, effect in found.items():
+            single = [means[b.id] - means[a.id] for a, b in groups[name] if a.id in means and b.id in means]
+            found[name] = united(effect, single)
+        return found
 
     def once(self, find: "Callable[[Study], Found]") -> Found:
         """Return what another topic's `find` returns, found at most once."""

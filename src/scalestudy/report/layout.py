@@ -60,12 +60,12 @@ def numbered(report: Report) -> Report:
     """Return the report with figures and tables numbered from 1 in the order of the page, and links to them right."""
     numbers = _Numbers()
     opening = report.opening
-    if opening is not None and opening.figure is not None:
+    if opening.figure is not None:
         opening = replace(opening, figure=numbers.figure(opening.figure))
     sections = tuple(replace(each, blocks=numbers.blocks(each.blocks)) for each in report.sections)
     labels = numbers.labels
-    other = {name: (place, labels.get(place, label)) for name, (place, label) in report.targets.items()}
-    targets = other | {name: (name, label) for name, label in labels.items()}
+    there = {name: (place, labels[place]) for name, (place, _) in report.targets.items() if place in labels}
+    targets = there | {name: (name, label) for name, label in labels.items()}
     return replace(report, opening=opening, sections=sections, targets=targets)
 
 

@@ -57,9 +57,11 @@ def tabulated(
     ]
     if not lines:
         return []
-    heads = [view.Column(columns[place].head, columns[place].numeric, columns[place].group) for place in kept]
-    rows = [[cells[place] for place in kept] for _, cells in lines]
-    return [table(identity, 0, title, heads, rows, row_heads, note, sortable, folded)]
+    heads = tuple(
+        view.Column(columns[place].head, columns[place].numeric, columns[place].group) for place in kept
+    )
+    rows = tuple(Row(tuple(cells[place] for place in kept)) for _, cells in lines)
+    return [Table(identity, 0, title, heads, rows, row_heads, note, sortable, folded)]
 
 
 def short_names(runs: Sequence[str]) -> dict[str, str]:
@@ -81,29 +83,3 @@ def plain(value: object, *, code: bool = False) -> Cell:
 def number(value: float | None, runs: Sequence[str] = (), measure: str = "") -> Cell:
     """Return a cell with a count; `measure` is the column of results.csv that holds it."""
     return Cell(wording.count(value), "", tuple(runs), measure if runs else "", value)
-
-
-def heads(*columns: view.Column | str) -> list[view.Column]:
-    """Return the heads of columns; one given as text is not numeric."""
-    return [column if isinstance(column, view.Column) else view.Column(column) for column in columns]
-
-
-def numeric(*names: str, group: str = "") -> list[view.Column]:
-    """Return the heads of numeric columns, below a common head where `group` is given."""
-    return [view.Column(name, numeric=True, group=group) for name in names]
-
-
-def table(
-    identity: str,
-    place: int,
-    title: str,
-    columns: Iterable[view.Column],
-    rows: Iterable[Sequence[Cell]],
-    row_heads: int = 1,
-    note: str = "",
-    sortable: bool = False,
-    folded: bool = False,
-) -> Table:
-    """Return a table."""
-    lines = tuple(Row(tuple(cells)) for cells in rows)
-    return Table(identity, place, title, tuple(columns), lines, row_heads, note, sortable, folded)

@@ -44,26 +44,14 @@ class Statements:
 
     kind: ClassVar[str] = "statements"
     items: tuple[Statement, ...]
-    ordered: bool = False
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The heading of a part of a section."""
-
-    kind: ClassVar[str] = "heading"
-    id: str
-    text: str
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something to know before reading on. `tone`: info, warning, or missing (what is missing and how to get it)."""
+    """Something to know before reading on."""
 
     kind: ClassVar[str] = "note"
     text: str
-    tone: str = "info"
-    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,6 @@ class Facts:
 
     kind: ClassVar[str] = "facts"
     items: tuple[Fact, ...]
-    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +95,7 @@ class Cell:
 
     `measure` and `value` (unrounded, or None) say which number of the runs it is, so that it can be recomputed.
     `n` is the number of runs in words (`n = 3`); a table whose cells all have the same says it once.
-    `tone`: "" | best | second | gone (no result) | good | bad | untested (one run each: grey).
+    `tone`: "" | gone (no result) | good | bad | untested (no test: grey).
     """
 
     text: str
@@ -262,7 +249,7 @@ class Details:
     blocks: tuple["Block", ...]
 
 
-Block = Paragraph | Statements | Heading | Note | Facts | Code | Table | Figure | RunList | Details
+Block = Paragraph | Statements | Note | Facts | Code | Table | Figure | RunList | Details
 
 
 @dataclass(frozen=True)
@@ -321,16 +308,15 @@ class Report:
     description: str
     state: State
     problems: tuple[Statement, ...]
-    glance: tuple[Fact, ...]
+    opening: Opening
     sections: tuple[Section, ...]
     files: tuple[Link, ...]
     version: str
     targets: dict[str, tuple[str, str]] = field(default_factory=dict)
-    opening: Opening | None = None
 
     def blocks(self) -> Iterator[Block]:
         """Yield every block in order, those inside details after them."""
-        if self.opening and self.opening.figure:
+        if self.opening.figure:
             yield self.opening.figure
         for section in self.sections:
             yield from _flat(section.blocks)

@@ -161,8 +161,8 @@ def few(names: Sequence[str], most: int = 12) -> list[str]:
 
 
 def capitalised(text: str) -> str:
-    """Return `text` with its first letter as a capital, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """Return `text` with its first letter as a capital, the rest as it is; an identifier stays as it is spelt."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:

@@ -108,7 +108,5 @@ def as_latex(table: Table) -> str:
 
 def _latex_cell(cell: Cell) -> str:
     words = markup.latex(cell.text)
-    if cell.tone == "best":
-        words = rf"\textbf{{{words}}}"
     words += f" {markup.latex(cell.mark)}" if cell.mark else ""
     return words + (rf" {{\scriptsize ({markup.latex(cell.small)})}}" if cell.small else "")

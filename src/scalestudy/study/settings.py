@@ -266,6 +266,14 @@ class RunSettings(BaseModel):
 
     def canonical(self) -> "RunSettings":
         """Return these settings with those that have no effect at their defaults, so that equal runs coincide."""
+        fields = RunSettings.model_fields
+        changed = {
+            key: fields[key].default for key in self.idle() if getattr(self, key) != fields[key].default
+        }
+        return self.model_copy(update=changed) if changed else self
+
+    def idle(self) -> set[str]:
+        """Return the settings that have no effect beside the others."""
         idle = {key for entry in OPTIMIZERS.values() for key in entry.settings.values()}
         idle -= set(OPTIMIZERS[self.optimizer].settings.values())
         idle |= set(SCHEDULES[self.schedule].overrides)
@@ -277,6 +285,4 @@ class RunSettings(BaseModel):
             idle |= {"backbone_lr", "norm_bias_lr"}
         if self.averaging != "ema":
             idle |= {"averaging_decay"}
-        fields = RunSettings.model_fields
-        changed = {key: fields[key].default for key in idle if getattr(self, key) != fields[key].default}
-        return self.model_copy(update=changed) if changed else self
+        return idle

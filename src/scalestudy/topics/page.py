@@ -2,13 +2,15 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+from scalestudy.findings.model import Difference
 from scalestudy.report import markup, svg, view, wording
-from scalestudy.report.tables import Column, Item, table, tabulated
+from scalestudy.report.tables import Column, Item, tabulated
 from scalestudy.topics.base import Sentence
 from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.words import basis
 
 MOST_INLINE = 120_000  # bytes of a CSV that still goes into the page itself
 PIXELS_PER_POINT = 860 / 619.2  # a full-width figure is shown at 860 CSS pixels
@@ -24,14 +26,16 @@ class Page:
         self.names = inputs.names
         self.targets: dict[str, tuple[str, str]] = {}
         self._folder = folder
-        self._counts = {"figure": 0, "table": 0}
+        self._basis: dict[str, str] = {}
 
-    def number(self, kind: str, name: str) -> int:
-        """Return the next number of a `figure` or `table` and remember what it names, for links to it."""
-        self._counts[kind] += 1
-        identity = f"{kind}-{name}"
-        self.targets[identity] = (markup.anchor(identity), f"{kind.capitalize()} {self._counts[kind]}")
-        return self._counts[kind]
+    def named(self, kind: Literal["figure", "table"], name: str) -> str:
+        """Return the anchor of a figure or table and remember it, for links to it.
+
+        Its number follows from its place on the page (`layout.numbered`).
+        """
+        anchor = markup.anchor(f"{kind}-{name}")
+        self.targets[f"{kind}-{name}"] = (anchor, "")
+        return anchor
 
     def figure(self, name: str) -> list[view.Block]:
         """Return the figure, ready for the page; nothing where the study has none, or it has nothing to show."""
@@ -46,8 +50,8 @@ class Page:
             return []
         return [
             view.Figure(
-                id=f"figure-{name}",
-                number=self.number("figure", name),
+                id=self.named("figure", name),
+                number=0,
                 title=said.title,
                 alt=said.alt,
                 caption=said.caption,
@@ -66,25 +70,6 @@ class Page:
         self,
         name: str,
         title: str,
-        columns: Iterable[view.Column],
-        lines: Iterable[Sequence[view.Cell]],
-        *,
-        row_heads: int = 1,
-        note: str = "",
-        sortable: bool = False,
-        folded: bool = False,
-    ) -> list[view.Block]:
-        """Return a numbered table, or nothing without a line; a folded one shows its title until it is opened."""
-        rows = list(lines)
-        if not rows:
-            return []
-        place, identity = self.number("table", name), markup.anchor(f"table-{name}")
-        return [table(identity, place, title, columns, rows, row_heads, note, sortable, folded)]
-
-    def tabulated(
-        self,
-        name: str,
-        title: str,
         columns: Sequence[Column[Item]],
         items: Iterable[Item],
         *,
@@ -94,8 +79,8 @@ class Page:
         folded: bool = False,
     ) -> list[view.Block]:
         """Return a numbered table with a row per item, or nothing without one; `columns` make the cells."""
-        made = tabulated(
-            markup.anchor(f"table-{name}"),
+        return tabulated(
+            self.named("table", name),
             title,
             columns,
             items,
@@ -104,7 +89,15 @@ class Page:
             sortable=sortable,
             folded=folded,
         )
-        return [replace(table, number=self.number("table", name)) for table in made]
+
+    def basis(self, title: str, found: Iterable[Difference | None]) -> str:
+        """Return how the verdicts of the table `title` were reached; said before, only in which table."""
+        verdicts = [each.verdict for each in found if each is not None]
+        if not verdicts:
+            return ""
+        note = basis(verdicts)
+        first = self._basis.setdefault(note, title)
+        return note if first == title else f"Verdicts as in “{first}”."
 
     def statement(self, sentence: Sentence) -> view.Statement:
         """Return a sentence with its evidence: figures and tables of this report, and the runs behind it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scalestudy import __version__
 from scalestudy.report import layout, wording
-from scalestudy.report.view import Answer, Fact, Figure, Link, Opening, Report, State, Statement
+from scalestudy.report.view import Answer, Figure, Link, Opening, Report, State, Statement
 from scalestudy.topics import TOPICS
 from scalestudy.topics.base import Said
 from scalestudy.topics.inputs import Inputs
@@ -52,7 +52,12 @@ def build(inputs: Inputs, drawn: Path) -> Report:
         problems=tuple(
             Statement(problem(findings, page.names, each), runs=(each.run,)) for each in setup.problems
         ),
-        glance=_facts(page),
+        opening=Opening(
+            facts=_facts(page),
+            answers=_answers(page),
+            basis=_basis(page),
+            figure=hero,
+        ),
         sections=layout.arranged(sections),
         files=(
             Link("results.csv", "results.csv", data_link(results, "text/csv")),
@@ -63,34 +68,28 @@ def build(inputs: Inputs, drawn: Path) -> Report:
         ),
         version=__version__,
         targets=page.targets,
-        opening=Opening(
-            facts=tuple(fact.text for fact in _facts(page)),
-            answers=_answers(page),
-            basis=_basis(page),
-            figure=hero,
-        ),
     )
     return layout.numbered(report)
 
 
-def _facts(page: Page) -> tuple[Fact, ...]:
-    """Return the few facts under the title: data, models, seeds, time."""
+def _facts(page: Page) -> tuple[str, ...]:
+    """Return the few facts under the title: data, models, seeds, the baseline, time."""
     found = page.findings.setup
     classes = (
         f", {wording.counted(len(found.data.classes), 'class', 'classes')}" if found.data.classes else ""
     )
     facts = [
-        Fact("Data", f"{found.data.title}{classes}"),
-        Fact("Models", wording.listing([page.names.model(name) for name in page.grid.models])),
-        Fact("Seeds", wording.counted(len(found.seeds), "seed")),
+        f"{found.data.title}{classes}",
+        wording.listing([page.names.model(name) for name in page.grid.models]),
+        wording.counted(len(found.seeds), "seed"),
     ]
     if page.grid.majority is not None:
-        facts.append(Fact("Baseline", f"largest class {wording.percent(page.grid.majority)}"))
+        facts.append(f"largest class {wording.percent(page.grid.majority)}")
     seconds = [
         stat.value * stat.n for cell in page.grid.cells.values() if (stat := cell.stat("train_seconds"))
     ]
     if seconds:
-        facts.append(Fact("Training time", f"{wording.duration(sum(seconds))} of training"))
+        facts.append(f"{wording.duration(sum(seconds))} of training")
     return tuple(facts)
 
 

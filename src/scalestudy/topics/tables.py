@@ -1,8 +1,11 @@
 """Cells of tables made from findings. Each names its runs, and which number of theirs it shows."""
 
+from collections.abc import Iterable
+
 from scalestudy.findings.model import Cell, Difference, Measure, Verdict
 from scalestudy.report import view, wording
-from scalestudy.topics.words import VERDICTS
+from scalestudy.report.names import MEASURES
+from scalestudy.topics.words import INTERVALS, VERDICTS
 
 NOT_PLANNED = view.Cell(wording.MISSING, "not planned")
 _POINTS: tuple[Measure, ...] = ("gap",)
@@ -35,6 +38,18 @@ def share(cell: Cell | None, measure: Measure | None = None, *, bounds: bool = T
         small = words(found.interval.low, found.interval.high)
     text = wording.bare_points(found.value) if measure in _POINTS else wording.bare_percent(found.value)
     return view.Cell(text, small, found.runs, measure, found.value, n=n)
+
+
+def intervals(cells: Iterable[Cell], *measures: Measure) -> str:
+    """Return what the intervals beside the cells' measures are, the result's first; nothing where there are none."""
+    every = list(cells)
+    parts = []
+    for measure in measures:
+        stats = [stat for cell in every if (stat := cell.stat(measure)) is not None]
+        kinds = dict.fromkeys(stat.interval.kind for stat in stats if stat.interval is not None)
+        if kinds:
+            parts.append(f"{MEASURES[measure]}: {wording.listing([INTERVALS[kind] for kind in kinds], 'or')}")
+    return f"In small type, {'; '.join(parts)}." if parts else ""
 
 
 def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:

@@ -1,10 +1,19 @@
 """Phrases that several topics use: verdicts counted, differences in points, where a number is from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
-from scalestudy.findings.model import Difference, Direction, IntervalKind, Reason, Stance, Verdict
+from scalestudy.findings.model import (
+    Difference,
+    Direction,
+    Evidence,
+    IntervalKind,
+    Reason,
+    SeriesTrend,
+    Stance,
+    Verdict,
+)
 from scalestudy.report import wording
 from scalestudy.topics.base import Sentence
 
@@ -27,9 +36,24 @@ INTERVALS = {
 STANCES = {Stance.FOR: "for", Stance.AGAINST: "against", Stance.OPEN: "open"}
 TESTED = (
     "Verdicts are t tests against the run-to-run spread of each training-set size, corrected (Holm) over all pairs of "
-    "the report that differ in the same way."
+    "the report that differ in the same way. Intervals are those of single differences, before that correction."
 )
 ONE_RUN = "One run of each setting and no spread over seeds: the differences decide nothing."
+TOO_FEW = "Too few runs of one setting for a spread over seeds: the differences decide nothing."
+
+
+def basis(verdicts: Iterable[Verdict]) -> str:
+    """Return the note under a table of verdicts: how they were tested, or why nothing was."""
+    found = set(verdicts)
+    if any(each.tested for each in found):
+        return TESTED
+    return ONE_RUN if found <= {Verdict.ONE_RUN_EACH} else TOO_FEW
+
+
+def untested(differences: Sequence[Difference]) -> str:
+    """Return how a sentence on differences without any test begins: `in the one run of each`."""
+    single = all(each.verdict is Verdict.ONE_RUN_EACH for each in differences)
+    return "in the one run of each" if single else "with too few runs to decide"
 
 
 def tally(differences: Sequence[Difference], nouns: str) -> str:
@@ -122,15 +146,7 @@ def signed_sizes(values: Sequence[float]) -> str:
     return f"{wording.bare_point_range(low, high)} points"
 
 
-def direction(found: Direction, rises: str = "rises", falls: str = "falls") -> str:
-    """Return where a trend goes in words."""
-    return {
-        Direction.RISES: rises,
-        Direction.FALLS: falls,
-        Direction.LEVEL: "shows no trend beyond the run-to-run spread",
-        Direction.UNSTEADY: "goes up and down",
-        Direction.UNTESTED: "cannot be judged: too few seeds",
-    }[found]
+NO_TREND = "shows no trend beyond the run-to-run spread"
 
 
 def several(names: Sequence[str], total: int, nouns: str) -> str:
@@ -140,6 +156,34 @@ def several(names: Sequence[str], total: int, nouns: str) -> str:
     if len(names) == total:
         return f"the {wording.number_word(total)} {nouns}"
     return f"{wording.number_word(len(names))} of the {wording.number_word(total)} {nouns}"
+
+
+def trends(
+    found: Sequence[SeriesTrend],
+    name: Callable[[SeriesTrend], str],
+    nouns: str,
+    goes: Mapping[Direction, str],
+    figures: tuple[str, ...],
+    **words: str,
+) -> list[Sentence]:
+    """Return a sentence for each way in which trends go, with the slopes of those that rise or fall.
+
+    `goes` says for each direction what it means of `{who}` (one name, or how many of the `nouns`), with `{by}` for the
+    slopes and `words` of its own. Trends without a test are not told.
+    """
+    sentences = []
+    for way, text in goes.items():
+        same = [each for each in found if each.trend.direction is way]
+        if not same:
+            continue
+        by = ""
+        if way in (Direction.RISES, Direction.FALLS):
+            by = f"{sizes([each.trend.slope for each in same])} per doubling"
+        who = several([name(each) for each in same], len(found), nouns)
+        said = text.format(who=who, by=by, **words)
+        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
+        sentences.append(Sentence(wording.sentence(said), Evidence(cells=cells), figures, figures))
+    return sentences
 
 
 def judged(

@@ -360,7 +360,6 @@ class LineLabel:
     y: float
     words: str
     colour: str
-    bold: bool = False
     series: str = ""
 
 
@@ -404,7 +403,6 @@ def line_labels(
             va="center",
             color=label.colour,
             fontsize=size,
-            fontweight="bold" if label.bold else "normal",
             linespacing=1.15,
             clip_on=False,
         )
@@ -419,13 +417,10 @@ def note_panel(axes: Axes, words: str) -> None:
     )
 
 
-def title(axes: Axes, words: str, *, most: float | None = None, lines: int = 1) -> None:
-    """Set a panel's title: on up to so many lines, cut where wider than the panel (or than `most` points)."""
-    room = most or float(axes.get_window_extent().width) * 72 / axes.figure.dpi + 4
-    parts = [words]
-    if lines > 1 and style.text_width(words, style.TITLE, bold=True) > room:
-        parts = words.replace(", ", ",\n", 1).split("\n")
-    axes.set_title("\n".join(shorten(part, room, style.TITLE, bold=True) for part in parts), color=INK)
+def title(axes: Axes, words: str) -> None:
+    """Set a panel's title, cut where it is wider than the panel."""
+    room = float(axes.get_window_extent().width) * 72 / axes.figure.dpi + 4
+    axes.set_title(shorten(words, room, style.TITLE, bold=True), color=INK)
 
 
 def shorten(words: str, most: float, size: float, *, bold: bool = False) -> str:

@@ -11,7 +11,7 @@ from scalestudy.report.figures.front import FrontFigure, Offer
 from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
-from scalestudy.topics.cost.find import Price
+from scalestudy.topics.cost.find import Pretrained, Price
 from scalestudy.topics.inputs import Inputs
 
 NO_TIMES = "No complete run has its training time."
@@ -52,7 +52,8 @@ def cost(inputs: Inputs) -> Picture:
             axes.axhline(highest, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
 
     def across(axes: Axes) -> None:
-        time_axis(axes, seconds, title="training of one run, pretraining included")
+        counted = any(price.pretrained is Pretrained.COUNTED for price, _ in priced)
+        time_axis(axes, seconds, title="training of one run" + (", pretraining included" if counted else ""))
 
     return FrontFigure(
         title=TITLE,
@@ -63,12 +64,22 @@ def cost(inputs: Inputs) -> Picture:
         records=[_row(inputs, price, cell) for price, cell in priced],
         alt=(
             f"{wording.counted(len(priced), 'point')} of {MEASURES[grid.primary]} in per cent against the time of "
-            "training, on a logarithmic axis, with a stepped line along the upper left."
+            f"training, on a logarithmic axis{', with a stepped line along the upper left' if found.front else ''}."
         ),
-        caption=(
-            "" if highest is None else f"Dashed: the highest reported number, {wording.percent(highest)}. "
-        )
-        + "The line joins settings than which no other is as fast and as accurate.",
+        caption=" ".join(
+            [
+                *(
+                    []
+                    if highest is None
+                    else [f"Dashed: the highest reported number, {wording.percent(highest)}."]
+                ),
+                *(
+                    ["The line joins settings than which no other is as fast and as accurate."]
+                    if found.front
+                    else []
+                ),
+            ]
+        ),
     )
 
 

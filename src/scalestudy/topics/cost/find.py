@@ -3,8 +3,10 @@
 from collections.abc import Container, Sequence
 from enum import StrEnum
 
+from scalestudy.findings.load import Run
 from scalestudy.findings.model import Cell, Record
 from scalestudy.findings.study import Study
+from scalestudy.topics.setup import find as setup
 from scalestudy.topics.weights import find as weights
 from scalestudy.topics.weights.find import Pretraining
 
@@ -21,15 +23,6 @@ class Pretrained(StrEnum):
     NONE = "none"
     COUNTED = "counted"
     UNKNOWN = "unknown"
-
-
-class Machine(Record):
-    """A kind of machine that runs were timed on; times compare within one kind only."""
-
-    device: str
-    precision: str
-    threads: int | None
-    runs: tuple[str, ...]
 
 
 class Price(Record):
@@ -63,7 +56,6 @@ class Cost(Record):
     """All that was found about cost; `prices` ascend."""
 
     missing: Missing | None
-    machines: tuple[Machine, ...] = ()
     prices: tuple[Price, ...] = ()
     compute: Compute | None = None
 
@@ -81,11 +73,10 @@ def find(study: Study) -> Cost:
     if not cells:
         return Cost(missing=Missing.NO_TIMES)
     made = study.once(weights.find).pretraining
-    machines = _machines(study)
     weights_of = {str(run["run"]): run.get("weights") for run in study.record["runs"]}
     prices = [_price(cell, made, {weights_of.get(run) for run in cell.runs}) for cell in cells]
     front: set[int] = set()
-    if len(machines) < 2:
+    if len(study.once(setup.find).machines) < 2:
         points = [(price.seconds, cell.value or 0.0) for price, cell in zip(prices, cells, strict=True)]
         front = set(pareto(points))
     prices = [price.model_copy(update={"front": place in front}) for place, price in enumerate(prices)]
@@ -93,18 +84,22 @@ def find(study: Study) -> Cost:
     upstream = {each.run: each.seconds or 0.0 for each in made if each.run is not None}
     return Cost(
         missing=None,
-        machines=machines,
         prices=tuple(sorted(prices, key=lambda price: price.seconds)),
         compute=Compute(
             runs=len(runs),
             training=sum(run.values.get("train_seconds", 0.0) for run in runs),
-            # Records of resumed runs had only the last process in their total once.
-            whole=sum(
-                max(run.values.get(key, 0.0) for key in ("total_seconds", "train_seconds")) for run in runs
-            ),
+            whole=sum(map(whole_seconds, runs)),
             pretraining=sum(upstream.values()),
         ),
     )
+
+
+def whole_seconds(run: Run) -> float:
+    """Return the seconds of a run's training and measuring; 0 where they are not known.
+
+    Records of resumed runs had only the last process in their total once.
+    """
+    return max(run.values.get(key, 0.0) for key in ("total_seconds", "train_seconds"))
 
 
 def _price(cell: Cell, made: Sequence[Pretraining], used: Container[str | None]) -> Price:
@@ -134,16 +129,3 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
         if not kept or points[index][1] > points[kept[-1]][1] or points[index] == points[kept[-1]]:
             kept.append(index)
     return kept
-
-
-def _machines(study: Study) -> tuple[Machine, ...]:
-    found: dict[tuple[str, str, int | None], list[str]] = {}
-    for run in study.runs:
-        if run.complete:
-            device = run.text.get("device_name") or run.text.get("device", "")
-            threads = int(run.values["threads"]) if "threads" in run.values else None
-            found.setdefault((device, run.text.get("precision", ""), threads), []).append(run.name)
-    return tuple(
-        Machine(device=device, precision=precision, threads=threads, runs=tuple(runs))
-        for (device, precision, threads), runs in found.items()
-    )

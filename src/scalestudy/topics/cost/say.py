@@ -4,7 +4,7 @@ from scalestudy.findings.model import Cell, Evidence
 from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, Names
 from scalestudy.topics.base import Said, Sentence
-from scalestudy.topics.cost.find import Cost, Machine, Pretrained
+from scalestudy.topics.cost.find import Cost, Pretrained
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.recipes.say import setting
 
@@ -53,12 +53,6 @@ def front(findings: Findings, names: Names) -> list[Sentence]:
 
 def _at(cell: Cell, seconds: float) -> str:
     return f"{wording.percent(cell.value)} after {wording.duration(seconds)}"
-
-
-def machine(own: Machine) -> str:
-    """Return a kind of machine in words: `AMD EPYC, bfloat16, 1 thread`."""
-    threads = "" if own.threads is None else wording.counted(own.threads, "thread")
-    return ", ".join(filter(None, (own.device, own.precision, threads)))
 
 
 def pretraining(found: Cost) -> list[Sentence]:

@@ -1,13 +1,16 @@
 """The section on cost."""
 
+from dataclasses import replace
+
 from scalestudy.findings.model import Measure
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
-from scalestudy.report.tables import heads, numeric, plain
+from scalestudy.report.tables import Column
 from scalestudy.topics import tables
 from scalestudy.topics.cost import say
 from scalestudy.topics.cost.find import Pretrained, Price
 from scalestudy.topics.page import Page
+from scalestudy.topics.setup.say import kind_of_machine
 
 TITLE = "What it cost"
 NOTE = "Means over runs; one job's own time."
@@ -27,54 +30,46 @@ def show(page: Page) -> view.Section | None:
 
 
 def _table(page: Page) -> list[view.Block]:
-    found = page.findings.cost
-    counted = any(price.pretrained is not Pretrained.NONE for price in found.prices)
-    lines = [_line(page, price, counted=counted) for price in found.prices]
-    columns = heads(
-        "Setting",
-        *numeric(
-            "Multiply-adds",
+    found, cells = page.findings.cost, page.grid.cells
+
+    def rate(title: str, measure: Measure) -> Column[Price]:
+        def cell(price: Price) -> view.Cell:
+            stat = cells[price.cell].stat(measure)
+            return tables.quantity(cells[price.cell], measure, wording.rate(stat.value if stat else None))
+
+        return Column(title, cell, numeric=True)
+
+    def result(price: Price) -> view.Cell:
+        return replace(tables.share(cells[price.cell], bounds=False), n="", mark="★" if price.front else "")
+
+    columns: list[Column[Price]] = [
+        Column("Setting", lambda price: page.names.cell(cells[price.cell], page.grid)),
+        Column("Multiply-adds", lambda price: tables.operations(cells[price.cell]), numeric=True),
+        Column(
             "Training time",
-            *(("Pretraining",) if counted else ()),
-            "Images per second",
-            "Peak memory, MB",
+            lambda price: tables.quantity(cells[price.cell], "train_seconds", wording.duration(price.own)),
+            numeric=True,
         ),
-        *numeric(wording.capitalised(f"{MEASURES[page.grid.primary]}, %")),
-    )
-    where = "; ".join(filter(None, map(say.machine, found.machines)))
+        Column("Pretraining", _pretraining, numeric=True, optional=True),
+        rate("Images per second", "images_per_second"),
+        rate("Peak memory, MB", "peak_memory_mb"),
+        Column(wording.capitalised(f"{MEASURES[page.grid.primary]}, %"), result, numeric=True),
+    ]
+    where = "; ".join(filter(None, map(kind_of_machine, page.findings.setup.machines)))
     timed = f"Timed on: {where}." if where else ""
     note = " ".join(filter(None, (NOTE, FRONT if found.front else "", timed, OPERATIONS)))
     return page.table(
-        "cost", "Cost of a run", columns, lines, note=note, sortable=True, folded=len(lines) > 12
+        "cost",
+        "Cost of a run",
+        columns,
+        found.prices,
+        note=note,
+        sortable=True,
+        folded=len(found.prices) > 12,
     )
 
 
-def _line(page: Page, price: Price, *, counted: bool) -> tuple[view.Cell, ...]:
-    cell = page.grid.cells[price.cell]
-    result = tables.share(cell, bounds=False)
-    pretraining = {
-        Pretrained.NONE: view.Cell(wording.MISSING),
-        Pretrained.COUNTED: view.Cell(wording.duration(price.pretraining), value=price.pretraining),
-        Pretrained.UNKNOWN: view.Cell("not counted"),
-    }[price.pretrained]
-
-    def rate(measure: Measure) -> view.Cell:
-        found = cell.stat(measure)
-        return tables.quantity(cell, measure, wording.rate(found.value if found else None))
-
-    return (
-        plain(page.names.cell(cell, page.grid)),
-        tables.operations(cell),
-        tables.quantity(cell, "train_seconds", wording.duration(price.own)),
-        *((pretraining,) if counted else ()),
-        rate("images_per_second"),
-        rate("peak_memory_mb"),
-        view.Cell(
-            result.text,
-            result.small,
-            result.runs,
-            result.measure,
-            result.value,
-            mark="★" if price.front else "",
-        ),
-    )
+def _pretraining(price: Price) -> view.Cell | str | None:
+    if price.pretrained is Pretrained.COUNTED:
+        return view.Cell(wording.duration(price.pretraining), value=price.pretraining)
+    return "not counted" if price.pretrained is Pretrained.UNKNOWN else None

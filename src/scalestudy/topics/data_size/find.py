@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from scalestudy.findings.compare import Pair, balance
-from scalestudy.findings.model import Balance, Cell, Claim, Effect, Record, Series, SeriesTrend
+from scalestudy.findings.model import Balance, Cell, Claim, Direction, Effect, Record, Series, SeriesTrend
 from scalestudy.findings.study import Study
 from scalestudy.stats.powerlaw import determined, error_and_reliance, fit_power_law, local_slope
 from scalestudy.stats.proportions import binomial_error
@@ -62,6 +62,12 @@ class Returns(Record):
     bend: Effect
     cells: tuple[str, ...]
 
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether the sizes between bend the other way than these two gains tell."""
+        way = {Direction.RISES: 1, Direction.FALLS: -1}.get(self.bend.direction, 0)
+        return way * (self.last - self.first) < 0
+
 
 class Parameter(Record):
     """A fitted number with the 2.5 and 97.5 percentiles of its bootstrap."""
@@ -74,9 +80,9 @@ class Parameter(Record):
 class Fit(Record):
     """error(n) = a n^-b + c over the sizes of a series.
 
-    `curve` holds (images, error, low, high); `predicted` is the error of the largest size by a fit to the
-    smaller ones, `observed` the measured one; `reliance` is Hoiem's data reliance at the largest size, and
-    `last_doubling` the fall of the fitted error over the last doubling.
+    `curve` holds (images, error, low, high); `predicted` is the error of the largest size by a fit to the smaller
+    ones, None where these are too few, `observed` the measured one; `reliance` is Hoiem's data reliance at the largest
+    size, and `last_doubling` the fall of the fitted error over the last doubling.
     """
 
     a: Parameter
@@ -85,7 +91,7 @@ class Fit(Record):
     df: int
     rmse: float
     curve: tuple[tuple[float, float, float, float], ...]
-    predicted: float
+    predicted: float | None
     observed: float
     reliance: float
     last_doubling: float
@@ -264,7 +270,9 @@ def _fit(study: Study, cells: Sequence[Cell]) -> Fit | Unfitted:
             (float(n), float(middle), float(low), float(high))
             for n, middle, low, high in zip(at, law(at)[0], *band, strict=True)
         ),
-        predicted=float(fit_power_law(sizes[:-1], errors[None, :-1])(sizes[-1:])[0, 0]),
+        predicted=float(fit_power_law(sizes[:-1], errors[None, :-1])(sizes[-1:])[0, 0])
+        if len(cells) > FEWEST_SIZES
+        else None,
         observed=float(errors[-1]),
         reliance=reliance,
         last_doubling=float(law(np.array([largest / 2]))[0, 0] - law(np.array([largest]))[0, 0]),

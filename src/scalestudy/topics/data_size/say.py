@@ -2,11 +2,11 @@
 
 from scalestudy.findings.model import Balance, Claim, Direction, Evidence
 from scalestudy.report import wording
-from scalestudy.report.names import Names
+from scalestudy.report.names import MEASURES, Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.data_size.find import Budget, Fit, Missing, Scaling, Unfitted
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.words import decided, direction, several, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import NO_TREND, decided, signed_sizes, tally, throughout, trends, untested
 
 MISSING = {
     Missing.ONE_SIZE: "The study has one training-set size; add values to `fraction`.",
@@ -16,6 +16,12 @@ UNFITTED = {
     Unfitted.FEW_SIZES: "A power law with a floor has three parameters and needs at least four training-set sizes.",
     Unfitted.NO_FALL: "No power law is fitted where the error does not fall beyond its noise.",
     Unfitted.UNDETERMINED: "No power law is fitted where the sizes do not determine an exponent.",
+}
+GOES = {
+    Direction.RISES: "with more images, the {what} of {who} rises by {by}",
+    Direction.FALLS: "with more images, the {what} of {who} falls by {by}",
+    Direction.LEVEL: "with more images, the {what} of {who} " + NO_TREND,
+    Direction.UNSTEADY: "with more images, the {what} of {who} goes up and down",
 }
 RETURNS = {
     Direction.FALLS: "doublings bring less in larger training sets",
@@ -32,7 +38,7 @@ def say(findings: Findings) -> Said:
         return Said()
     return Said(
         lead=(more_data(findings, found.balance),),
-        points=(*budget(findings), *trends(findings), *returns(findings)),
+        points=(*per_doubling(findings), *returns(findings)),
         details=tuple(sentence for each in found.scaling for sentence in scaling(findings, each)),
     )
 
@@ -41,15 +47,16 @@ def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:
     """What each step to more images brings, in one sentence for the first screen."""
     compared = findings.grid.of(claim.evidence.differences)
     what = "step to more images" if len(compared) == 1 else "steps to more images"
+    measure = MEASURES[findings.grid.primary]
     match claim.reading:
         case Balance.LEVEL:
-            text = f"accuracy does not change beyond the run-to-run spread {throughout(len(compared), what)}"
+            text = f"{measure} does not change beyond the run-to-run spread {throughout(len(compared), what)}"
         case Balance.UNTESTED:
             brings = signed_sizes([each.value for each in compared])
-            text = f"in the one run of each, a step to more images brings {brings}: not decided"
+            text = f"{untested(compared)}, a step to more images brings {brings}: undecided"
         case _:
-            counted = decided(compared, what.removesuffix(" to more images"), ("raise", "lower"), "accuracy")
-            text = f"more images {counted}" if counted else f"accuracy is {tally(compared, what)}"
+            counted = decided(compared, what.removesuffix(" to more images"), ("raise", "lower"), measure)
+            text = f"more images {counted}" if counted else f"{measure} is {tally(compared, what)}"
     return Sentence(wording.sentence(text), claim.evidence, ("accuracy_by_size",), ("data_size",))
 
 
@@ -76,27 +83,25 @@ def budget(findings: Findings) -> list[Sentence]:
     ]
 
 
-def trends(findings: Findings) -> list[Sentence]:
-    """How accuracy changes per doubling, one sentence for the series of the same direction."""
-    names, found = Names(findings.grid.titles), findings.data_size.trends
-    sentences = []
-    for way in Direction:
-        same = [each for each in found if each.trend.direction is way and len(each.trend.points) > 2]
-        if not same or way is Direction.UNTESTED:
-            continue
-        series = several([names.series(each.model, each.init) for each in same], len(found), "series")
-        text = f"with more images, the accuracy of {series} {direction(way)}"
-        if way in (Direction.RISES, Direction.FALLS):
-            text += f" by {sizes([each.trend.slope for each in same])} per doubling"
-        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
-        sentences.append(Sentence(wording.sentence(text), Evidence(cells=cells), ("accuracy_by_size",)))
-    return sentences
+def per_doubling(findings: Findings) -> list[Sentence]:
+    """How the result changes per doubling, over the series of three sizes or more."""
+    names, every = Names(findings.grid.titles), findings.data_size.trends
+    found = [each for each in every if len(each.trend.points) > 2]
+    nouns = "series" if len(found) == len(every) else "series of three sizes or more"
+    return trends(
+        found,
+        lambda each: names.series(each.model, each.init),
+        nouns,
+        GOES,
+        ("accuracy_by_size",),
+        what=MEASURES[findings.grid.primary],
+    )
 
 
 def returns(findings: Findings) -> list[Sentence]:
     """Whether later doublings bring less."""
     found = findings.data_size.returns
-    if found is None:
+    if found is None or found.contradicts_itself:
         return []
     reading = RETURNS.get(found.bend.direction, RETURNS[Direction.LEVEL])
     text = (
@@ -120,12 +125,16 @@ def scaling(findings: Findings, found: Scaling) -> list[Sentence]:
 
 
 def _of_fit(name: str, fit: Fit) -> list[str]:
-    missed = wording.signed_points(fit.observed - fit.predicted)
-    return [
-        f"{name}: error falls with the exponent {fit.b.value:.2f} (95 % bootstrap {fit.b.low:.2f} to {fit.b.high:.2f})",
-        f"Fitted to its smaller sizes alone, it predicts an error of {wording.percent(fit.predicted)} for the largest; "
-        f"measured {wording.percent(fit.observed)} ({missed})",
+    said = [
+        f"{name}: error falls with the exponent {fit.b.value:.2f} (95 % bootstrap {fit.b.low:.2f} to {fit.b.high:.2f})"
     ]
+    if fit.predicted is not None:
+        missed = wording.signed_points(fit.observed - fit.predicted)
+        said.append(
+            f"Fitted to its smaller sizes alone, it predicts an error of {wording.percent(fit.predicted)} for the "
+            f"largest; measured {wording.percent(fit.observed)} ({missed})"
+        )
+    return said
 
 
 def unfitted(findings: Findings) -> list[str]:

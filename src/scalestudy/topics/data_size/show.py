@@ -11,22 +11,21 @@ from scalestudy.topics import tables
 from scalestudy.topics.data_size import say
 from scalestudy.topics.data_size.find import Fit, Scaling, Step
 from scalestudy.topics.page import Page, step_of
-from scalestudy.topics.words import ONE_RUN, TESTED
 
 TITLE = "More training images"
 SLOPES_NOTE = (
-    "A local slope is the change of log error per change of log images between two neighbouring sizes; −0.2 means that "
-    "the error falls by 13 % with each doubling (Hestness et al. 2017)."
+    "A local slope is the change of log error per change of log images between two neighbouring sizes. At −0.2 the "
+    "error falls by 13 % with each doubling (Hestness et al. 2017)."
 )
 SPREAD_NOTE = (
     "Standard deviation of the result from run to run, pooled within the settings of a training-set size (df: degrees "
-    "of freedom); a verdict takes it, or a setting's own where that is larger. Alike: Brown and Forsythe's test of "
+    "of freedom). A verdict takes it, or a setting's own where that is larger. Alike: Brown and Forsythe's test of "
     "equal spreads, which notices little with few runs."
 )
 FIT_NOTE = (
     "error = a n^-b + c for n training images; in small type 95 % bootstrap intervals. df: residual degrees of "
-    "freedom; "
-    "with one or two, the fit proves little."
+    "freedom; with one or two, the fit proves little. Data reliance: by how much the error would change with the "
+    "number of images there (Hoiem et al. 2021). Last doubling: the fall of the fitted error over the last doubling."
 )
 
 
@@ -78,13 +77,14 @@ def _comparison(page: Page) -> list[view.Block]:
         *(measure(f, None, wording.capitalised(f"{MEASURES[grid.primary]}, %")) for f in fractions),
         *(measure(f, "train_eval_accuracy", "Training accuracy, %") for f in fractions),
     ]
-    return page.tabulated("comparison", "Accuracy after the last epoch", columns, rows, row_heads=2)
+    cells = [cell for _, own in series for cell in own.values()]
+    note = tables.intervals(cells, grid.primary, "train_eval_accuracy")
+    return page.table("comparison", "Accuracy after the last epoch", columns, rows, row_heads=2, note=note)
 
 
 def _steps(page: Page) -> list[view.Block]:
     grid, found = page.grid, page.findings.data_size.steps
     compared = {each: grid.difference(each.small, each.large) for each in found}
-    tested = any(each is not None and each.verdict.tested for each in compared.values())
     columns: list[Column[Step]] = [
         Column("Series", lambda step: page.names.series(step.model, step.init)),
         Column(
@@ -100,10 +100,9 @@ def _steps(page: Page) -> list[view.Block]:
         Column("Difference, points", lambda step: tables.difference(compared[step]), numeric=True),
         Column("Verdict", lambda step: tables.verdict(compared[step])),
     ]
-    note = TESTED if tested else ONE_RUN
-    return page.tabulated(
-        "data_size", "Each step to more images", columns, found, row_heads=2, note=note, sortable=True
-    )
+    title = "Each step to more images"
+    note = page.basis(title, compared.values())
+    return page.table("data_size", title, columns, found, row_heads=2, note=note, sortable=True)
 
 
 def _spreads(page: Page) -> list[view.Block]:
@@ -130,7 +129,7 @@ def _spreads(page: Page) -> list[view.Block]:
     ]
     found = page.grid.spreads
     rows = [found[fraction] for fraction in page.grid.fractions if fraction in found]
-    return page.tabulated("spread", "How far runs of one setting lie apart", columns, rows, note=SPREAD_NOTE)
+    return page.table("spread", "How far runs of one setting lie apart", columns, rows, note=SPREAD_NOTE)
 
 
 def _times(small: Cell, large: Cell) -> view.Cell:
@@ -167,7 +166,7 @@ def _slopes(page: Page) -> list[view.Block]:
         ),
     ]
     note = " ".join([SLOPES_NOTE, *say.unfitted(page.findings)])
-    return page.tabulated("scaling", "How the error falls with images", columns, rows, row_heads=2, note=note)
+    return page.table("scaling", "How the error falls with images", columns, rows, row_heads=2, note=note)
 
 
 def _fits(page: Page) -> list[view.Block]:
@@ -197,4 +196,4 @@ def _fits(page: Page) -> list[view.Block]:
         Column("Data reliance, points", lambda own: wording.bare_points(own[1].reliance), numeric=True),
         Column("Last doubling, points", lambda own: wording.bare_points(own[1].last_doubling), numeric=True),
     ]
-    return page.tabulated("scaling_fit", "Power laws with a floor", columns, rows, note=FIT_NOTE)
+    return page.table("scaling_fit", "Power laws with a floor", columns, rows, note=FIT_NOTE)

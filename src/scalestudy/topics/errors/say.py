@@ -11,9 +11,9 @@ from scalestudy.topics.words import share_of, sizes
 
 MOST_CLASSES = 5  # of equal accuracy that a sentence names
 SURENESS = {
-    Confidence.OVER: "Networks are surer than they are right",
-    Confidence.UNDER: "Networks are less sure than they are right",
-    Confidence.FITS: "Confidence fits accuracy within noise",
+    Confidence.OVER: "Confidence exceeds accuracy",
+    Confidence.UNDER: "Confidence stays below accuracy",
+    Confidence.FITS: "Confidence is not distinguishable from accuracy",
 }
 
 
@@ -67,8 +67,8 @@ def agreement(found: Errors) -> list[Sentence]:
         return []
     text = (
         f"the {wording.number_word(len(own.runs))} runs of the best result agree pairwise on "
-        f"{wording.percent(own.same)} of the test images; of {wording.percent(own.wrong)} mistakes, "
-        f"{wording.percent(own.wrong_in_all)} are shared"
+        f"{wording.percent(own.same)} of the test images; a run errs on {wording.percent(own.wrong)}, "
+        f"{wording.percent(own.wrong_in_all)} of the images are wrong in every one"
     )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("calibration",))]
 

@@ -1,10 +1,10 @@
 """The section on errors."""
 
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import heads, number, numeric, plain
+from scalestudy.report.tables import Column, number
 from scalestudy.topics import tables
 from scalestudy.topics.errors import say
-from scalestudy.topics.errors.find import Confidence
+from scalestudy.topics.errors.find import Confidence, Network, OneClass
 from scalestudy.topics.page import Page
 
 TITLE = "Errors"
@@ -39,75 +39,79 @@ def show(page: Page) -> view.Section | None:
 
 def _classes(page: Page) -> list[view.Block]:
     found = page.findings.errors
-    ordered = sorted(found.classes, key=lambda each: -1.0 if each.accuracy is None else each.accuracy.value)
-    lines = []
-    for each in ordered:
-        index = found.classes.index(each)
+    places = {each.name: place for place, each in enumerate(found.classes)}
+
+    def accuracy(each: OneClass) -> view.Cell:
         own = each.accuracy
-        accuracy = view.Cell(wording.MISSING, "no test image")
-        if own is not None and own.interval is not None:
-            bounds = wording.bare_percent_range(own.interval.low, own.interval.high)
-            text = wording.bare_percent(own.value)
-            accuracy = view.Cell(
-                text, bounds, own.runs, f"class_accuracy:{index}", own.value, n=wording.runs_counted(own.n)
-            )
+        if own is None or own.interval is None:
+            return view.Cell(wording.MISSING, "no test image")
+        bounds = wording.bare_percent_range(own.interval.low, own.interval.high)
+        measure, n = f"class_accuracy:{places[each.name]}", wording.runs_counted(own.n)
+        return view.Cell(wording.bare_percent(own.value), bounds, own.runs, measure, own.value, n=n)
+
+    def taken(each: OneClass) -> view.Cell:
         others = wording.listing(wording.few([found.classes[other].name for other in each.taken_for], 3))
-        taken = f"{others} ({wording.decimal(each.taken, 0 if each.taken >= 9.5 else 1)} a run)"
-        lines.append(
-            (
-                plain(each.name),
-                number(each.images, found.runs, f"class_images:{index}"),
-                accuracy,
-                view.Cell(taken if others else wording.MISSING, runs=found.runs),
-            )
-        )
+        words = f"{others} ({wording.decimal(each.taken, 0 if each.taken >= 9.5 else 1)} a run)"
+        return view.Cell(words if others else wording.MISSING, runs=found.runs)
+
+    columns: list[Column[OneClass]] = [
+        Column("Class", lambda each: each.name),
+        Column(
+            "Test images",
+            lambda each: number(each.images, found.runs, f"class_images:{places[each.name]}"),
+            numeric=True,
+        ),
+        Column("Accuracy, %", accuracy, numeric=True),
+        Column("Most often taken for", taken),
+    ]
+    worst_first = sorted(
+        found.classes, key=lambda each: -1.0 if each.accuracy is None else each.accuracy.value
+    )
     kind = "over seeds" if len(found.runs) > 1 else "of test sampling (Wilson)"
-    columns = heads("Class", *numeric("Test images", "Accuracy, %"), "Most often taken for")
-    note = CLASSES_NOTE.format(kind=kind)
     return page.table(
-        "per_class", "Accuracy per class", columns, lines, note=note, sortable=True, folded=len(lines) > 12
+        "per_class",
+        "Accuracy per class",
+        columns,
+        worst_first,
+        note=CLASSES_NOTE.format(kind=kind),
+        sortable=True,
+        folded=len(worst_first) > 12,
     )
 
 
 def _calibration(page: Page) -> list[view.Block]:
-    lines = []
-    for each in page.findings.errors.networks:
-        cell, runs = page.grid.cells[each.cell], each.confidence.runs
-        n = wording.runs_counted(len(runs))
-        same = each.agreement.same if each.agreement else None
-        agree = view.Cell(
-            wording.MISSING if same is None else wording.bare_percent(same), "", runs, "agreement", same
-        )
-        lines.append(
-            (
-                plain(page.names.cell(cell, page.grid)),
-                tables.share(cell, "test_accuracy", bounds=False),
-                view.Cell(
-                    wording.bare_percent(each.confidence.value),
-                    "",
-                    runs,
-                    "confidence",
-                    each.confidence.value,
-                    n=n,
-                ),
-                view.Cell(
-                    wording.bare_points(each.over),
-                    wording.p_value(each.p),
-                    runs,
-                    "overconfidence",
-                    each.over,
-                    n=n,
-                ),
-                view.Cell(READINGS[each.reading], runs=runs),
-                tables.share(cell, "ece", bounds=False),
-                agree if same is not None else view.Cell(wording.MISSING, "one run"),
-            )
-        )
-    columns = heads(
-        "Setting",
-        *numeric("Accuracy, %", "Confidence, %", "Difference, points"),
-        "Verdict",
-        *numeric("ECE, points", "Seeds agree on, %"),
-    )
+    cells = page.grid.cells
+
+    def n(each: Network) -> str:
+        return wording.runs_counted(each.confidence.n)
+
+    def confidence(each: Network) -> view.Cell:
+        own = each.confidence
+        return view.Cell(wording.bare_percent(own.value), "", own.runs, "confidence", own.value, n=n(each))
+
+    def over(each: Network) -> view.Cell:
+        text, p = wording.bare_points(each.over), wording.p_value(each.p)
+        return view.Cell(text, p, each.confidence.runs, "overconfidence", each.over, n=n(each))
+
+    def agree(each: Network) -> view.Cell:
+        if each.agreement is None:
+            return view.Cell(wording.MISSING, "one run")
+        same = each.agreement.same
+        return view.Cell(wording.bare_percent(same), "", each.confidence.runs, "agreement", same)
+
+    columns: list[Column[Network]] = [
+        Column("Setting", lambda each: page.names.cell(cells[each.cell], page.grid)),
+        Column(
+            "Accuracy, %",
+            lambda each: tables.share(cells[each.cell], "test_accuracy", bounds=False),
+            numeric=True,
+        ),
+        Column("Confidence, %", confidence, numeric=True),
+        Column("Difference, points", over, numeric=True),
+        Column("Verdict", lambda each: view.Cell(READINGS[each.reading], runs=each.confidence.runs)),
+        Column("ECE, points", lambda each: tables.share(cells[each.cell], "ece", bounds=False), numeric=True),
+        Column("Seeds agree on, %", agree, numeric=True),
+    ]
+    rows = page.findings.errors.networks
     title = "How sure the networks are"
-    return page.table("calibration", title, columns, lines, note=CALIBRATION_NOTE, sortable=True)
+    return page.table("calibration", title, columns, rows, note=CALIBRATION_NOTE, sortable=True)

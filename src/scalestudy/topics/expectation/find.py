@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from scalestudy.findings.model import Difference, Direction, Evidence, Reason, Record, Stance, Verdict
+from scalestudy.findings.model import (
+    Balance,
+    Difference,
+    Direction,
+    Evidence,
+    Reason,
+    Record,
+    Stance,
+    Verdict,
+)
 from scalestudy.findings.study import Study
 from scalestudy.topics.data_size import find as data_size
 from scalestudy.topics.model_size import find as model_size
 from scalestudy.topics.overfitting import find as overfitting
 from scalestudy.topics.overfitting.find import Course
+from scalestudy.topics.recipes import find as recipes
 from scalestudy.topics.steps import find as steps
 from scalestudy.topics.steps.find import Reading
 
@@ -34,6 +44,7 @@ class Why(StrEnum):
     OPTIMISATION = "optimisation"
     OVERFITTING = "overfitting"
     LEARNING_RATE = "learning_rate"
+    OTHER_RATE = "other_rate"
     FEW_STEPS = "few_steps"
     STEM = "stem"
 
@@ -94,9 +105,8 @@ def _reasons(study: Study, pairs: Sequence[str]) -> tuple[Reason[Why], ...]:
     """Return each possible reason with what these runs say about it.
 
     Optimisation: for, where larger models that are behind fit their own training images worse; against, where
-    better. Overfitting: the same with the gap. Learning rate: for, where runs were unstable; against, where every
-    course is known and none was. Few steps: for, where most of the difference between subsets comes with further
-    steps; against, where it is there at equal steps. The stem: a hypothesis, unless it was varied.
+    better. Overfitting: the same with the gap. Few steps: for, where most of the difference between subsets comes with
+    further steps; against, where it is there at equal steps. The stem: a hypothesis, unless it was varied.
     """
     behind = [key for key in pairs if study.grid.differences[key].verdict is Verdict.LOWER]
     evidence = Evidence(differences=tuple(behind or pairs))
@@ -112,13 +122,7 @@ def _reasons(study: Study, pairs: Sequence[str]) -> tuple[Reason[Why], ...]:
             (Why.OVERFITTING, [each.gap.direction for each in fitted], Direction.RISES),
         ):
             found.append(Reason[Why](reason=why, stance=_stance(effects, good), evidence=evidence))
-    ended = study.once(overfitting.find).ended
-    unstable = [each.cell for each in ended if each.course is Course.UNSTABLE]
-    if ended:
-        known = all(each.course is not Course.UNKNOWN for each in ended)
-        stance = Stance.FOR if unstable else (Stance.AGAINST if known else Stance.OPEN)
-        cells = tuple(unstable or (each.cell for each in ended))
-        found.append(Reason[Why](reason=Why.LEARNING_RATE, stance=stance, evidence=Evidence(cells=cells)))
+    found.append(_learning_rate(study))
     told = study.once(steps.find)
     if told.missing is None and (told.read is not None or told.pairs):
         reading = told.read.reading if told.read is not None else Reading.OPEN
@@ -129,6 +133,33 @@ def _reasons(study: Study, pairs: Sequence[str]) -> tuple[Reason[Why], ...]:
         cells = tuple(cell.id for cell in study.grid.having(study.grid.base.cells))
         found.append(Reason[Why](reason=Why.STEM, stance=Stance.OPEN, evidence=Evidence(cells=cells)))
     return tuple(found)
+
+
+def _learning_rate(study: Study) -> Reason[Why]:
+    """Return what speaks for or against the learning rate.
+
+    For, where base runs diverged or were unstable, or where another rate alone does better. Against, where those that
+    were tried alone do worse. That runs are steady says nothing: a rate may be too low.
+    """
+    base = study.cells(study.grid.base.cells)
+    shaky = {each.cell for each in study.once(overfitting.find).ended if each.course is Course.UNSTABLE}
+    shaky |= {cell.id for cell in base if any(each.state == "diverged" for each in cell.left_out)}
+    if shaky:
+        cells = tuple(cell.id for cell in base if cell.id in shaky)
+        return Reason[Why](reason=Why.LEARNING_RATE, stance=Stance.FOR, evidence=Evidence(cells=cells))
+    tried = [
+        each.balance
+        for each in study.once(recipes.find).recipes
+        if each.changed == ("lr",) and each.against == study.grid.base.id and each.balance is not None
+    ]
+    better = [each for each in tried if each.reading in (Balance.HIGHER, Balance.SOME_HIGHER)]
+    if better:
+        return Reason[Why](reason=Why.OTHER_RATE, stance=Stance.FOR, evidence=better[0].evidence)
+    if tried and all(each.reading in (Balance.LOWER, Balance.SOME_LOWER) for each in tried):
+        keys = tuple(key for each in tried for key in each.evidence.differences)
+        return Reason[Why](reason=Why.OTHER_RATE, stance=Stance.AGAINST, evidence=Evidence(differences=keys))
+    cells = tuple(cell.id for cell in base if cell.runs)
+    return Reason[Why](reason=Why.LEARNING_RATE, stance=Stance.OPEN, evidence=Evidence(cells=cells))
 
 
 def _is_of(study: Study, difference: Difference, model: str) -> bool:

@@ -1,5 +1,7 @@
 """The paragraph of discussion 1, chosen by readings."""
 
+from collections.abc import Sequence
+
 from scalestudy.findings.model import Evidence, Stance
 from scalestudy.report import wording
 from scalestudy.topics.base import Said, Sentence
@@ -25,17 +27,21 @@ WHY = {
     (
         Why.OVERFITTING,
         Stance.FOR,
-    ): "Overfitting fits: the larger model has the larger gap between training and test.",
-    (Why.OVERFITTING, Stance.AGAINST): "Overfitting does not fit: the larger model has the smaller gap.",
+    ): "Overfitting may explain it: the larger model has the larger gap between training and test.",
+    (Why.OVERFITTING, Stance.AGAINST): "Overfitting is not it: the larger model has the smaller gap.",
     (
         Why.LEARNING_RATE,
         Stance.FOR,
-    ): "The learning rate may be too high: some runs fall and rise between epochs.",
-    (Why.LEARNING_RATE, Stance.AGAINST): "Nothing points to the learning rate: the runs are steady.",
+    ): "The learning rate may be too high: some runs diverge, or fall and rise between epochs.",
+    (Why.OTHER_RATE, Stance.FOR): "The learning rate may explain it: another one does better.",
+    (
+        Why.OTHER_RATE,
+        Stance.AGAINST,
+    ): "The learning rate is not it: other rates do worse where they differ.",
     (
         Why.FEW_STEPS,
         Stance.FOR,
-    ): "Few steps fit: most of what a larger subset gains comes with its further steps.",
+    ): "Few steps may explain it: most of what a larger subset gains comes with its further steps.",
     (Why.FEW_STEPS, Stance.AGAINST): "Few steps are not it: most of the difference is there at equal steps.",
 }
 OPEN = {
@@ -52,14 +58,15 @@ def say(findings: Findings) -> Said:
     found = findings.expectation
     if found.missing is not None:
         return Said()
-    return Said(points=(figure(found), *reasons(found)))
+    return Said(points=(figure(found, findings.grid.models), *reasons(found)))
 
 
-def figure(found: Expectation) -> Sentence:
+def figure(found: Expectation, models: Sequence[str]) -> Sentence:
     """Whether the textbook figure shows."""
     sides = [side for side in (found.data, found.models) if side is not None]
     keys = tuple(dict.fromkeys(key for side in sides for key in side.differences))
-    compared = (("more images", found.data), ("larger models", found.models))
+    larger = "larger models" if len(models) == 2 else "models larger than the smallest"
+    compared = (("more images", found.data), (larger, found.models))
     what = wording.listing([words for words, side in compared if side is not None])
     return Sentence(
         FIGURES[found.figure].format(what=what),

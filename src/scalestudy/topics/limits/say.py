@@ -9,6 +9,8 @@ from scalestudy.topics.limits.find import Baseline, Unsafe
 from scalestudy.topics.words import share_of
 
 MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
+FEW_RUNS = 3  # up to which differences of a few spreads are often missed (benchmarks/verdicts.py)
+SMALL = "differences of a few run-to-run spreads stay undecided"
 SUBSETS = "One draw of the subsets: how much results depend on which images were drawn is not in the spread."
 
 
@@ -38,7 +40,7 @@ def baseline(found: Baseline) -> Sentence:
     if not found.beaten:
         text = (
             f"the best accuracy, {wording.percent(found.accuracy)}, does not beat always answering the largest class "
-            f"({rate})"
+            f"({rate}) beyond test sampling"
         )
     else:
         settings = share_of(found.beaten, found.settings, "setting")
@@ -61,10 +63,12 @@ def seeds(findings: Findings, found: Unsafe) -> Sentence:
         text = "one run of a setting decides nothing about it; two or more seeds would"
     elif found.fewest == found.most:
         runs = wording.counted(found.most, "run")
-        text = f"{runs} a setting: differences of a few run-to-run spreads stay undecided"
+        text = f"{runs} a setting"
+        text += f": {SMALL}" if found.most <= FEW_RUNS else ""
     else:
-        single = wording.number_word(found.single) if found.single else "zero"
-        text = f"settings have {found.fewest} to {found.most} runs, {single} of them a single one"
+        text = f"{found.fewest} to {found.most} runs a setting"
+        if found.single:
+            text += f", a single one of {share_of(found.single, found.settings, 'setting')}"
     cells = tuple(cell.id for cell in findings.grid.cells.values() if cell.runs)
     return Sentence(wording.sentence(text), Evidence(cells=cells), (), ("comparison",))
 
@@ -102,7 +106,6 @@ def test_set(findings: Findings) -> list[Sentence]:
         return []
     text = (
         f"one dataset and one test set of {wording.count(found.test_images)} images, whose sampling alone moves a "
-        "result by "
-        f"about {wording.points(found.sampling)} either way"
+        f"test accuracy by about {wording.points(found.sampling)} either way"
     )
     return [Sentence(wording.sentence(text), tables=("comparison",))]

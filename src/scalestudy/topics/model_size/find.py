@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from scalestudy.findings.compare import Pair, balance, mean_of_pairs
+from scalestudy.findings.compare import Pair, balance
 from scalestudy.findings.model import Balance, Claim, Effect, Record, SeriesTrend
 from scalestudy.findings.study import Study
 
@@ -38,15 +38,10 @@ class ModelSize(Record):
     """All that was found about model size. A balance has the larger model as its subject."""
 
     missing: Missing | None
-    parameters: tuple[tuple[str, int], ...] = ()
     pairs: tuple[Against, ...] = ()
     balance: tuple[Claim[Balance], ...] = ()
     trends: tuple[SeriesTrend, ...] = ()
     fitted: tuple[Fitted, ...] = ()
-
-    def of(self, init: str) -> list[Against]:
-        """Return the pairs of one kind of initial weights."""
-        return [pair for pair in self.pairs if pair.init == init]
 
 
 def pairs(study: Study) -> list[Pair]:
@@ -65,21 +60,14 @@ def pairs(study: Study) -> list[Pair]:
 def find(study: Study) -> ModelSize:
     """Return what larger models bring over the base recipe's cells."""
     grid = study.grid
-    sizes = {
-        str(run.settings["model"]): int(run.values["parameters"])
-        for run in study.runs
-        if "parameters" in run.values
-    }
-    parameters = tuple(sizes.items())
     if len(grid.models) < 2:
-        return ModelSize(missing=Missing.ONE_MODEL, parameters=parameters)
+        return ModelSize(missing=Missing.ONE_MODEL)
     planned = pairs(study)
     both = [(a, b) for a, b in planned if a.value is not None and b.value is not None]
     if not both:
-        return ModelSize(missing=Missing.NO_PAIR, parameters=parameters)
+        return ModelSize(missing=Missing.NO_PAIR)
     return ModelSize(
         missing=None,
-        parameters=parameters,
         pairs=tuple(Against(init=b.init, fraction=b.fraction, small=a.id, large=b.id) for a, b in planned),
         balance=tuple(
             balance(study.grid, own, model)
@@ -92,14 +80,9 @@ def find(study: Study) -> ModelSize:
 
 
 def _fitted(study: Study, both: list[Pair]) -> tuple[Fitted, ...]:
-    fits, gaps = study.values("train_eval_accuracy"), study.values("gap")
-    terms: dict[str, list[tuple[float, str]]] = {}
-    for model in dict.fromkeys(large.model for _, large in both):
-        own = mean_of_pairs([pair for pair in both if pair[1].model == model], gaps)
-        if own:
-            terms[model] = own
-    fit, gap = study.effects(list(terms.values()), fits), study.effects(list(terms.values()), gaps)
-    return tuple(
-        Fitted(model=model, fit=own_fit, gap=own_gap)
-        for model, own_fit, own_gap in zip(terms, fit, gap, strict=True)
-    )
+    groups: dict[str, list[Pair]] = {}
+    for pair in both:
+        groups.setdefault(pair[1].model, []).append(pair)
+    fits = study.mean_differences(groups, study.values("train_eval_accuracy"))
+    gaps = study.mean_differences(groups, study.values("gap"))
+    return tuple(Fitted(model=model, fit=fits[model], gap=gap) for model, gap in gaps.items())

@@ -6,16 +6,23 @@ from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.model_size.find import Fitted, Missing
-from scalestudy.topics.words import decided, direction, several, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import NO_TREND, decided, signed_sizes, tally, throughout, trends, untested
 
 MISSING = {
     Missing.ONE_MODEL: "The study has one model; add a second to `model`.",
     Missing.NO_PAIR: "No two models have results with the same weights and images; run the missing ones.",
 }
 FIT = {
-    Direction.FALLS: "also fits its own training images worse",
-    Direction.RISES: "fits its own training images better",
-    Direction.LEVEL: "fits its own training images about as well",
+    Direction.FALLS: "fits its own training images worse than the smaller model",
+    Direction.RISES: "fits its own training images better than the smaller model",
+    Direction.LEVEL: "is not distinguishable from the smaller model in how it fits its own training images",
+    Direction.UNSTEADY: "fits its own training images better than the smaller model in some pairs, worse in others",
+}
+GOES = {
+    Direction.RISES: "with more images, {small} loses {by} to {who}",
+    Direction.FALLS: "with more images, {small} gains {by} on {who}",
+    Direction.LEVEL: "as images are added, the difference of {who} to {small} " + NO_TREND,
+    Direction.UNSTEADY: "as images are added, the difference of {who} to {small} goes up and down",
 }
 
 
@@ -25,8 +32,9 @@ def say(findings: Findings) -> Said:
     if found.missing is not None:
         return Said()
     return Said(
-        lead=tuple(larger(findings, names, claim) for claim in found.balance),
-        points=(*trends(findings, names), *(fitted(findings, names, each) for each in found.fitted)),
+        # The largest model first: the first screen has room for one.
+        lead=tuple(larger(findings, names, claim) for claim in reversed(found.balance)),
+        points=(*with_images(findings, names), *(fitted(findings, names, each) for each in found.fitted)),
     )
 
 
@@ -40,30 +48,23 @@ def larger(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             text = f"{large} is not distinguishable from {small} {throughout(len(compared), pairs)}"
         case Balance.UNTESTED:
             by = signed_sizes([each.value for each in compared])
-            text = f"in the one run of each, {large} is {by} against {small}: not decided"
+            text = f"{untested(compared)}, {large} is {by} against {small}: undecided"
         case _:
             counted = decided(compared, pairs, ("beats", "stays below"), small)
             text = f"{large} {counted or f'against {small} is {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("model_size",), ("model_size",))
 
 
-def trends(findings: Findings, names: Names) -> list[Sentence]:
-    """How the distance to the smallest model changes with data; one sentence for the same direction."""
-    small, found = names.model(findings.grid.models[0]), findings.model_size.trends
-    sentences = []
-    for way in Direction:
-        same = [each for each in found if each.trend.direction is way]
-        if not same or way is Direction.UNTESTED:
-            continue
-        who = several([names.series(each.model, each.init) for each in same], len(found), "series")
-        text = f"with more images, the difference of {who} to {small} {direction(way)}"
-        if way in (Direction.RISES, Direction.FALLS):
-            text += f" by {sizes([each.trend.slope for each in same])} per doubling"
-        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
-        sentences.append(
-            Sentence(wording.sentence(text), Evidence(cells=cells), ("model_size",), ("model_size",))
-        )
-    return sentences
+def with_images(findings: Findings, names: Names) -> list[Sentence]:
+    """How the distance to the smallest model changes with data."""
+    return trends(
+        findings.model_size.trends,
+        lambda each: names.series(each.model, each.init),
+        "series",
+        GOES,
+        ("model_size",),
+        small=names.model(findings.grid.models[0]),
+    )
 
 
 def fitted(findings: Findings, names: Names, found: Fitted) -> Sentence:
@@ -78,6 +79,5 @@ def fitted(findings: Findings, names: Names, found: Fitted) -> Sentence:
     if found.fit.direction is Direction.UNTESTED:
         text = f"on its own training images, {model} is {by} on average against the smaller model: not tested"
     else:
-        compared = "as" if found.fit.direction is Direction.LEVEL else "than"
-        text = f"{model} {FIT[found.fit.direction]} {compared} the smaller model ({by} on average)"
+        text = f"{model} {FIT[found.fit.direction]} ({by} on average)"
     return Sentence(wording.sentence(text), Evidence(cells=cells), ("gap_by_size",), ("overfitting",))

@@ -1,12 +1,11 @@
 """The section on model size."""
 
-from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import Column
+from scalestudy.report import layout, view
+from scalestudy.report.tables import Column, fraction
 from scalestudy.topics import tables
 from scalestudy.topics.model_size import say
 from scalestudy.topics.model_size.find import Against
 from scalestudy.topics.page import Page
-from scalestudy.topics.words import ONE_RUN, TESTED
 
 TITLE = "A larger model"
 NOTE = "Same initial weights and images, another model. "
@@ -32,11 +31,10 @@ def show(page: Page) -> view.Section | None:
 def _pairs(page: Page) -> list[view.Block]:
     grid, found = page.grid, page.findings.model_size.pairs
     compared = {each: grid.difference(each.small, each.large) for each in found}
-    tested = any(each is not None and each.verdict.tested for each in compared.values())
     columns: list[Column[Against]] = [
         Column("Larger model", lambda pair: page.names.model(grid.cells[pair.large].model)),
         Column("Initial weights", lambda pair: page.names.title(pair.init)),
-        Column("Data", lambda pair: wording.fraction(pair.fraction)),
+        Column("Data", lambda pair: fraction(pair.fraction)),
         Column(
             f"{page.names.model(grid.models[0])}, %",
             lambda pair: tables.share(grid.cells[pair.small], bounds=False),
@@ -48,13 +46,6 @@ def _pairs(page: Page) -> list[view.Block]:
         Column("Difference, points", lambda pair: tables.difference(compared[pair]), numeric=True),
         Column("Verdict", lambda pair: tables.verdict(compared[pair])),
     ]
-    note = NOTE + (TESTED if tested else ONE_RUN)
-    return page.tabulated(
-        "model_size",
-        "The larger model against the smallest",
-        columns,
-        found,
-        row_heads=3,
-        note=note,
-        sortable=True,
-    )
+    title = "The larger model against the smallest"
+    note = NOTE + page.basis(title, compared.values())
+    return page.table("model_size", title, columns, found, row_heads=3, note=note, sortable=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
 
+from scalestudy.findings.compare import united
 from scalestudy.findings.model import Cell, Direction, Effect, Record
 from scalestudy.findings.study import Study
 from scalestudy.stats.estimate import slope_weights
@@ -48,7 +49,7 @@ class Ended(Record):
 
 
 class GapAt(Record):
-    """The mean gap over the base cells of one fraction."""
+    """The mean gap on one fraction, over the series with a result on the smallest and the largest fraction."""
 
     fraction: str
     gap: float
@@ -56,7 +57,10 @@ class GapAt(Record):
 
 
 class Overfitting(Record):
-    """All that was found about gaps and courses. `trend` is the gap's change per doubling of the training images."""
+    """All that was found about gaps and courses.
+
+    `trend` is the gap's change per doubling of the training images, averaged over the series.
+    """
 
     missing: Missing | None
     gaps: tuple[GapAt, ...] = ()
@@ -80,9 +84,14 @@ def find(study: Study) -> Overfitting:
 
 
 def _gaps(study: Study, cells: Sequence[Cell]) -> tuple[GapAt, ...]:
+    having: dict[str, set[tuple[str, str]]] = {}
+    for cell in cells:
+        having.setdefault(cell.fraction, set()).add((cell.model, cell.init))
+    fractions = [fraction for fraction in study.grid.fractions if fraction in having]
+    whole = having[fractions[0]] & having[fractions[-1]]
     found = []
-    for fraction in study.grid.fractions:
-        own = [cell for cell in cells if cell.fraction == fraction]
+    for fraction in fractions:
+        own = [cell for cell in cells if cell.fraction == fraction and (cell.model, cell.init) in whole]
         values = [stat.value for cell in own if (stat := cell.stat("gap")) is not None]
         if values:
             names = tuple(cell.id for cell in own)
@@ -102,7 +111,9 @@ def _trend(study: Study, cells: Sequence[Cell]) -> Effect | None:
     if not terms:
         return None
     joined = [(weight / len(terms), name) for own in terms for weight, name in own]
-    return study.effects([joined], study.values("gap"))[0]
+    (mean,) = study.effects([joined], study.values("gap"))
+    gaps = {cell.id: stat.value for cell in cells if (stat := cell.stat("gap")) is not None}
+    return united(mean, [math.fsum(weight * gaps[name] for weight, name in own) for own in terms])
 
 
 def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:

@@ -6,7 +6,14 @@ from scalestudy.report.names import share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.overfitting.find import Course
-from scalestudy.topics.words import direction, share_of
+from scalestudy.topics.words import NO_TREND, share_of
+
+TRENDS = {
+    Direction.RISES: "Over the whole range of images the gap grows.",
+    Direction.FALLS: "Over the whole range of images the gap shrinks.",
+    Direction.LEVEL: f"Over the whole range of images the mean gap {NO_TREND}.",
+    Direction.UNSTEADY: "The gap grows with the images in some series and shrinks in others.",
+}
 
 
 def say(findings: Findings) -> Said:
@@ -19,6 +26,8 @@ def say(findings: Findings) -> Said:
 def gap(findings: Findings) -> list[Sentence]:
     """The gap on the smallest and the largest subset, and its trend over all of them."""
     found = findings.overfitting
+    if not found.gaps:
+        return []
     first, last = found.gaps[0], found.gaps[-1]
     cells = Evidence(cells=tuple(name for each in found.gaps for name in each.cells))
     shown = (("gap_by_size",), ("overfitting",))
@@ -30,11 +39,8 @@ def gap(findings: Findings) -> list[Sentence]:
         f"{share_of_data(first.fraction)} and {wording.signed_points(last.gap)} on {share_of_data(last.fraction)}"
     )
     sentences = [Sentence(wording.sentence(text), cells, *shown)]
-    if found.trend is not None and found.trend.direction is not Direction.UNTESTED:
-        text = (
-            f"over the whole range of images the gap {direction(found.trend.direction, 'grows', 'shrinks')}"
-        )
-        sentences.append(Sentence(wording.sentence(text), cells, *shown))
+    if found.trend is not None and found.trend.direction in TRENDS:
+        sentences.append(Sentence(TRENDS[found.trend.direction], cells, *shown))
     return sentences
 
 

@@ -70,6 +70,6 @@ def _ended(page: Page) -> list[view.Block]:
         Column("Course", lambda each: COURSES[each.course]),
     ]
     found = page.findings.overfitting.ended
-    return page.tabulated(
+    return page.table(
         "overfitting", "Gap and course of each setting", columns, found, note=NOTE, sortable=True
     )

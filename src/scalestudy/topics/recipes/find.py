@@ -19,6 +19,10 @@ VALUES = (
     "epochs",
     "steps",
     "validation",
+    "stem",
+    "conv_init",
+    "backbone_lr",
+    "norm_bias_lr",
 )
 # How long and on what is trained; no better value of it is searched for.
 NOT_SEARCHED = ("dataset", "image_size", "validation", "epochs", "steps")

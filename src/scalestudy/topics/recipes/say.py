@@ -1,5 +1,7 @@
 """The sentences about recipes and the best result, each chosen by a reading."""
 
+from collections.abc import Sequence
+
 from scalestudy.findings.model import Balance, Cell, Claim, Difference, Evidence, Scalar, Verdict
 from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, Names, plain, share_of_data
@@ -13,6 +15,7 @@ MOST_WORDS_NAMED = 8
 MOST_WORDS_OF_AN_ANSWER = 25
 MOST_POINTS = 5
 MOST_TOLD = 8  # recipes of which each has a sentence; of more, the table tells
+SAID_WHOLE = ("freeze",)  # settings whose values are phrases of their own: "frozen backbone"
 CAVEATS = {
     Caveat.BATCH_SIZE: "The batch sizes share one learning rate, and at equal epochs a smaller batch takes more steps: "
     "not the batch size alone differs (Shallue et al. 2019).",
@@ -36,22 +39,44 @@ def say(findings: Findings) -> Said:
     points = [*first, *kept, *warnings]
     return Said(
         lead=(lead,),
-        answer=answer(recipes, lead) if found.recipes else (),
+        answer=answer(findings, recipes) if found.recipes else (),
         points=tuple(points[:MOST_POINTS]),
         details=(*(recipes[len(kept) :] if len(recipes) <= MOST_TOLD else ()), *points[MOST_POINTS:]),
     )
 
 
-def answer(recipes: list[Sentence], best: Sentence) -> tuple[Sentence, ...]:
-    """What the first screen says of recipes: what the one changes that was tried, or of several the best result."""
-    fits = len(recipes) == 1 and len(recipes[0].text.split()) <= MOST_WORDS_OF_AN_ANSWER
-    return (recipes[0] if fits else best,)
+def answer(findings: Findings, told: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """What the first screen says of recipes: what the one changes that was tried, or how many of several do better."""
+    if len(told) == 1 and len(told[0].text.split()) <= MOST_WORDS_OF_AN_ANSWER:
+        return tuple(told)
+    tried = [each.balance for each in findings.recipes.recipes if each.balance is not None]
+    counts = {
+        words: sum(each.reading in readings for each in tried)
+        for words, readings in (
+            ("higher than another", (Balance.HIGHER, Balance.SOME_HIGHER)),
+            ("lower", (Balance.LOWER, Balance.SOME_LOWER)),
+            ("both", (Balance.BOTH,)),
+            ("undecided", (Balance.LEVEL, Balance.OPEN, Balance.UNTESTED)),
+        )
+    }
+    parts = [f"{wording.number_word(count)} {words}" for words, count in counts.items() if count]
+    text = (
+        f"Of {wording.counted(len(tried), 'other recipe')}, {wording.listing(parts)}, against the one before."
+    )
+    keys = tuple(key for each in tried for key in each.evidence.differences)
+    return (Sentence(text, Evidence(differences=keys), ("recipes",), ("recipes",)),) if tried else ()
 
 
 def best(findings: Findings, names: Names, found: Best) -> Sentence:
-    """The best result, the section's lead."""
+    """The best result, the section's lead; of how many runs, where some of its planned ones have none."""
     cell = findings.grid.cells[found.cell]
-    text = f"the best {MEASURES[cell.primary]} is {wording.percent(cell.value)}: {setting(findings, names, cell)}"
+    value, where = wording.percent(cell.value), setting(findings, names, cell)
+    if findings.recipes.selection is not None and findings.recipes.selection.images is Images.VALIDATION:
+        text = f"the setting that is best on held-out images reaches a {MEASURES[cell.primary]} of {value}: {where}"
+    else:
+        text = f"the best {MEASURES[cell.primary]} is {value}: {where}"
+    if len(cell.runs) < cell.planned:
+        text += f" (of {wording.number_word(len(cell.runs))} of its {cell.planned} runs)"
     return Sentence(wording.sentence(text), Evidence(cells=(cell.id,)), ("recipes",), ("best",))
 
 
@@ -79,10 +104,12 @@ def selection(findings: Findings, found: Best) -> list[Sentence]:
         return []
     count = wording.counted(found.compared, "setting")
     if rule.images is Images.VALIDATION:
-        text = f"It was selected among {count} on held-out training images; the test set was read after that"
+        text = f"It was selected among {count} on held-out training images, by no test result"
     else:
         as_reported = ", as the assignment did" if rule.as_reported else ""
-        text = f"It was selected among {count} on the test set itself{as_reported}: its accuracy is slightly optimistic"
+        text = (
+            f"It was selected among {count} on the test set itself{as_reported}: its accuracy is optimistic"
+        )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("best",))]
 
 
@@ -139,7 +166,7 @@ def change(findings: Findings, names: Names, found: Recipe) -> str:
     if found.change is Change.LEFT_OUT:
         return f"without {names.setting(key)}"
     words = names.setting(key) if value is True else names.value(key, value)
-    return f"adding {words}" if found.change is Change.ADDED else words
+    return f"adding {words}" if found.change is Change.ADDED and key not in SAID_WHOLE else words
 
 
 def against(findings: Findings, names: Names, found: Recipe) -> str:
@@ -163,8 +190,8 @@ def _edge(names: Names, found: Edge) -> Sentence:
     beyond = "lower" if found.end is End.LOWEST else "higher"
     text = (
         f"the {found.end} {names.setting(found.setting)} of {wording.number_word(len(found.tried))} tried, "
-        f"{_number(found.value)}, is best at {share_of(len(found.cells), found.points, 'point')}: {beyond} ones may "
-        "do better still"
+        f"{_number(found.value)}, has the highest mean in {share_of(len(found.cells), found.points, 'comparison')}: "
+        f"{beyond} ones may do better still"
     )
     return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("recipes",), ("recipes",))
 

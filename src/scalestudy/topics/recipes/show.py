@@ -3,19 +3,18 @@
 from scalestudy.findings.model import Cell
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
-from scalestudy.report.tables import heads, number, numeric, plain
+from scalestudy.report.tables import Column, fraction, number
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.recipes import say
-from scalestudy.topics.recipes.find import Images
-from scalestudy.topics.words import ONE_RUN, TESTED
+from scalestudy.topics.recipes.find import Images, Recipe
 
 TITLE = "Recipes and the best result"
 BEST_TITLE = "The best result"
 NOTE = "Each recipe against the one before it that it differs least from, at the same model, weights and images. "
 SELECTED = {
     Images.VALIDATION: "Selected by the accuracy on held-out training images.",
-    Images.TEST: "Selected by the accuracy on the test images.",
+    Images.TEST: "Selected by the {measure} itself.",
 }
 
 
@@ -38,36 +37,30 @@ def show(page: Page) -> view.Section | None:
 
 def _recipes(page: Page) -> list[view.Block]:
     """Return the table of recipes: a line for each part and each point at which it was tried."""
-    lines, verdicts = [], []
-    for recipe in page.findings.recipes.recipes:
-        what = wording.capitalised(say.change(page.findings, page.names, recipe))
-        for a, b in recipe.pairs:
-            cell, found = page.grid.cells[b], page.grid.difference(a, b)
-            verdicts += [found.verdict] if found else []
-            lines.append(
-                (
-                    plain(what),
-                    plain(say.against(page.findings, page.names, recipe)),
-                    plain(page.names.series(cell.model, cell.init)),
-                    plain(wording.fraction(cell.fraction)),
-                    tables.share(page.grid.cells[a]),
-                    tables.share(cell),
-                    tables.difference(found),
-                    tables.verdict(found),
-                    tables.operations(cell),
-                    _time(cell),
-                )
-            )
-    columns = heads(
-        *("Recipe", "Against", "Model", "Data"),
-        *numeric("Before, %", "With it, %", "Difference, points"),
-        "Verdict",
-        *numeric("Multiply-adds", "Training time"),
-    )
-    note = NOTE + (TESTED if any(each.tested for each in verdicts) else ONE_RUN)
+    grid, names = page.grid, page.names
+    rows = [(recipe, pair) for recipe in page.findings.recipes.recipes for pair in recipe.pairs]
+    compared = {pair: grid.difference(*pair) for _, pair in rows}
+    line = tuple[Recipe, tuple[str, str]]
+
+    def after(row: line) -> Cell:
+        return grid.cells[row[1][1]]
+
+    columns: list[Column[line]] = [
+        Column("Recipe", lambda row: wording.capitalised(say.change(page.findings, names, row[0]))),
+        Column("Against", lambda row: say.against(page.findings, names, row[0])),
+        Column("Model", lambda row: names.series(after(row).model, after(row).init)),
+        Column("Data", lambda row: fraction(after(row).fraction)),
+        Column("Before, %", lambda row: tables.share(grid.cells[row[1][0]]), numeric=True),
+        Column("With it, %", lambda row: tables.share(after(row)), numeric=True),
+        Column("Difference, points", lambda row: tables.difference(compared[row[1]]), numeric=True),
+        Column("Verdict", lambda row: tables.verdict(compared[row[1]])),
+        Column("Multiply-adds", lambda row: tables.operations(after(row)), numeric=True),
+        Column("Training time", lambda row: _time(after(row)), numeric=True),
+    ]
     title = "What each recipe changes"
+    note = NOTE + page.basis(title, compared.values())
     return page.table(
-        "recipes", title, columns, lines, row_heads=4, note=note, sortable=True, folded=len(lines) > 12
+        "recipes", title, columns, rows, row_heads=4, note=note, sortable=True, folded=len(rows) > 12
     )
 
 
@@ -76,29 +69,39 @@ def _best(page: Page) -> list[view.Block]:
     found = page.findings.recipes
     assert found.best is not None
     assert found.selection is not None
-    names = dict.fromkeys((found.best.cell, *found.best.tied, *filter(None, (found.best.runner_up,))))
-    held_out = found.selection.images is Images.VALIDATION
-    lines = []
-    for place, name in enumerate(names):
-        cell = page.grid.cells[name]
-        words = "best" if not place else ("equal" if name in found.best.tied else "next")
-        lines.append(
-            (
-                plain(words),
-                plain(page.names.cell(cell, page.grid)),
-                *((tables.share(cell, "validation_accuracy"),) if held_out else ()),
-                tables.share(cell),
-                tables.share(cell, "train_eval_accuracy", bounds=False),
-                number(cell.steps, cell.runs, "optimizer_steps"),
-                tables.operations(cell),
-                _time(cell),
-            )
-        )
-    shown = wording.capitalised(f"{MEASURES[page.grid.primary]}, %")
-    measures = (*(("Validation accuracy, %",) if held_out else ()), shown, "Training accuracy, %")
-    columns = heads("", "Setting", *numeric(*measures, "Steps", "Multiply-adds", "Training time"))
-    note = SELECTED[found.selection.images]
-    return page.table("best", BEST_TITLE, columns, lines, row_heads=2, note=note)
+    best = found.best
+
+    def place(cell: Cell) -> str:
+        return "best" if cell.id == best.cell else ("equal" if cell.id in best.tied else "next")
+
+    columns: list[Column[Cell]] = [
+        Column("", place),
+        Column("Setting", lambda cell: page.names.cell(cell, page.grid)),
+        *(
+            [
+                Column[Cell](
+                    "Validation accuracy, %",
+                    lambda cell: tables.share(cell, "validation_accuracy"),
+                    numeric=True,
+                )
+            ]
+            if found.selection.images is Images.VALIDATION
+            else []
+        ),
+        Column(wording.capitalised(f"{MEASURES[page.grid.primary]}, %"), tables.share, numeric=True),
+        Column(
+            "Training accuracy, %",
+            lambda cell: tables.share(cell, "train_eval_accuracy", bounds=False),
+            numeric=True,
+        ),
+        Column("Steps", lambda cell: number(cell.steps, cell.runs, "optimizer_steps"), numeric=True),
+        Column("Multiply-adds", tables.operations, numeric=True),
+        Column("Training time", _time, numeric=True),
+    ]
+    names = dict.fromkeys((best.cell, *best.tied, *filter(None, (best.runner_up,))))
+    note = SELECTED[found.selection.images].format(measure=MEASURES[page.grid.primary])
+    cells = [page.grid.cells[name] for name in names]
+    return page.table("best", BEST_TITLE, columns, cells, row_heads=2, note=note)
 
 
 def _time(cell: Cell) -> view.Cell:

@@ -48,7 +48,7 @@ def left_out(rows: list[Reported]) -> list[Sentence]:
     if not gone:
         return []
     verb = "has" if len(gone) == 1 else "have"
-    text = f"{share_of(len(gone), len(rows), 'reported number')} {verb} yet to be matched here"
+    text = f"{share_of(len(gone), len(rows), 'reported number')} {verb} no counterpart here"
     return [Sentence(wording.sentence(text), Evidence(), (), ("reference",))]
 
 

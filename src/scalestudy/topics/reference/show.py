@@ -1,18 +1,19 @@
 """The section on reported numbers."""
 
+from scalestudy.findings.model import Cell
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import heads, numeric, plain
+from scalestudy.report.tables import Column
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.reference import say
 from scalestudy.topics.reference.find import MEASURE, Reported, Reports, Standing
+from scalestudy.topics.words import TOO_FEW
 
 TITLE = "Compared with reported numbers"
 NOTE = (
     "A reported number counts as one more run: is it further away than runs of one setting lie apart here? p values "
     "are corrected (Holm) over all rows."
 )
-ONE_RUN = "One run of each setting and no spread over seeds: the differences decide nothing."
 VERDICTS = {
     Standing.ABOVE: "▲ above",
     Standing.BELOW: "▼ below",
@@ -46,24 +47,34 @@ def show(page: Page) -> view.Section | None:
 
 
 def _table(page: Page, table: Reports, name: str) -> list[view.Block]:
-    lines = [_line(page, row) for row in table.rows]
-    columns = heads("Setting", *numeric("Ours, %", "Theirs, %", "Difference, points"), "Verdict")
+    def ours(row: Reported) -> Cell | None:
+        return None if row.cell is None else page.grid.cells[row.cell]
+
+    def runs(row: Reported) -> tuple[str, ...]:
+        cell = ours(row)
+        stat = None if cell is None else cell.stat(MEASURE)
+        return () if stat is None else stat.runs
+
+    def difference(row: Reported) -> view.Cell:
+        bounds = "" if row.test is None else wording.bare_point_range(row.test.low, row.test.high)
+        text, tone = wording.bare_points(row.difference), "" if row.test else "untested"
+        return view.Cell(text, bounds, runs(row), "", row.difference, tone)
+
+    def verdict(row: Reported) -> view.Cell:
+        p = "" if row.test is None else wording.p_value(row.test.p_holm)
+        return view.Cell(VERDICTS[row.standing], p, runs(row), tone=TONES.get(row.standing, ""))
+
+    columns: list[Column[Reported]] = [
+        Column("Setting", lambda row: say.label(page.names, row)),
+        Column("Ours, %", lambda row: tables.share(ours(row), MEASURE), numeric=True),
+        Column(
+            "Theirs, %",
+            lambda row: view.Cell(wording.bare_percent(row.theirs), value=row.theirs),
+            numeric=True,
+        ),
+        Column("Difference, points", difference, numeric=True),
+        Column("Verdict", verdict),
+    ]
     tested = any(row.test is not None for row in table.rows)
-    note = " ".join([NOTE if tested else ONE_RUN, *([f"Source: {table.source}."] if table.source else [])])
-    return page.table(name, table.title or "Reported numbers", columns, lines, note=note, sortable=True)
-
-
-def _line(page: Page, row: Reported) -> tuple[view.Cell, ...]:
-    cell = None if row.cell is None else page.grid.cells[row.cell]
-    stat = None if cell is None else cell.stat(MEASURE)
-    runs = () if stat is None else stat.runs
-    bounds = "" if row.test is None else wording.bare_point_range(row.test.low, row.test.high)
-    p = "" if row.test is None else wording.p_value(row.test.p_holm)
-    tone = "" if row.test else "untested"
-    return (
-        plain(say.label(page.names, row)),
-        tables.share(cell, MEASURE),
-        view.Cell(wording.bare_percent(row.theirs), value=row.theirs),
-        view.Cell(wording.bare_points(row.difference), bounds, runs, "", row.difference, tone),
-        view.Cell(VERDICTS[row.standing], p, runs, tone=TONES.get(row.standing, "")),
-    )
+    note = " ".join([NOTE if tested else TOO_FEW, *([f"Source: {table.source}."] if table.source else [])])
+    return page.table(name, table.title or "Reported numbers", columns, table.rows, note=note, sortable=True)

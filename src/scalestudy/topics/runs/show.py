@@ -5,7 +5,8 @@ from typing import Any
 from scalestudy.files import read_json
 from scalestudy.findings.load import Collected, Run, load
 from scalestudy.report import layout, view, wording
-from scalestudy.report.tables import heads, number, numeric, short_names
+from scalestudy.report.tables import number, short_names
+from scalestudy.topics.cost.find import whole_seconds
 from scalestudy.topics.page import Page
 from scalestudy.topics.setup.say import machine
 
@@ -56,7 +57,7 @@ def _facts(page: Page, collected: Collected) -> view.Facts:
 
 def _time(page: Page, collected: Collected) -> list[view.Fact]:
     """What the study was expected to take before its first job, against what it took."""
-    taken = {run.name: run.values["total_seconds"] for run in collected.runs if "total_seconds" in run.values}
+    taken = {run.name: seconds for run in collected.runs if (seconds := whole_seconds(run))}
     try:
         forecast = read_json(page.inputs.study_dir / "forecast.json")
         estimates = [float(forecast["seconds"][run]) for run in taken]
@@ -78,23 +79,23 @@ def _list(page: Page, collected: Collected) -> view.RunList:
     ]
     shown = [*found.varied, *several]
     whole = all(run.complete for run in collected.runs)
-    columns = heads(
+    words = [*([] if whole else ["State"]), "Model", "Weights", "Data"]
+    words += [wording.capitalised(page.names.setting(key)) for key in shown]
+    numbers = ("Test, %", "Training, %", "Time", "Images", "Steps")
+    columns = [
         view.Column("Run", code=True),
-        *([] if whole else ["State"]),
-        "Model",
-        "Weights",
-        "Data",
-        *(wording.capitalised(page.names.setting(key)) for key in shown),
-        *numeric("Test, %", "Training, %", "Time", "Images", "Steps"),
-    )
+        *map(view.Column, words),
+        *(view.Column(each, numeric=True) for each in numbers),
+    ]
     plans = {str(each["run"]): each for each in page.inputs.study["runs"]}
     short = short_names([run.name for run in collected.runs])
     details = tuple(
         _details(page, run, plans.get(run.name, {}), short[run.name], shown, whole=whole)
         for run in collected.runs
     )
-    place = page.number("table", "runs")
-    return view.RunList("table-runs", place, "Every run of the study", tuple(columns), details, NOTE)
+    return view.RunList(
+        page.named("table", "runs"), 0, "Every run of the study", tuple(columns), details, NOTE
+    )
 
 
 def _details(

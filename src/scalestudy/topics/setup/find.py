@@ -25,7 +25,6 @@ class Data(Record):
     test_counts: tuple[int, ...]
     sha256: tuple[str, ...]
     notes: tuple[str, ...]
-    stored: bool
 
 
 class Budget(Record):
@@ -36,7 +35,6 @@ class Budget(Record):
     per_class: tuple[int, int] | None
     batch_size: int
     epochs: int
-    batches_per_epoch: int | None
     steps: int
     images_seen: int | None
     runs: tuple[str, ...]
@@ -70,20 +68,13 @@ class Machine(Record):
     runs: int
 
 
-class Statistics(Record):
-    """Input statistics of all runs, for each channel, in [0, 1]."""
-
-    name: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
 class Warned(StrEnum):
     """What a reader must know before comparing runs."""
 
     MIXED_MACHINES = "mixed_machines"
     MIXED_DATA = "mixed_data"
     MIXED_WEIGHTS = "mixed_weights"
+    MIXED_STATISTICS = "mixed_statistics"
     NO_PREDICTIONS = "no_predictions"
     NO_STORE = "no_store"
 
@@ -104,7 +95,7 @@ class Problem(LeftOut):
 
 
 class Setup(Record):
-    """All that describes the study."""
+    """All that describes the study. `statistics` names what images are normalised by; several where runs differ."""
 
     data: Data
     budgets: tuple[Budget, ...]
@@ -112,7 +103,7 @@ class Setup(Record):
     recipe: dict[str, Scalar]
     varied: tuple[str, ...]
     experiments: tuple[Experiment, ...]
-    statistics: Statistics | None
+    statistics: tuple[str, ...]
     seeds: tuple[int, ...]
     subset_seeds: tuple[int, ...]
     machines: tuple[Machine, ...]
@@ -148,7 +139,7 @@ def find(study: Study) -> Setup:
             )
             for name, content in study.record.get("experiments", {}).items()
         ),
-        statistics=_statistics(records),
+        statistics=tuple(dict.fromkeys(record.normalization.name for record in records)),
         seeds=tuple(sorted({run.seeds[0] for run in study.runs})),
         subset_seeds=tuple(sorted({run.seeds[1] for run in study.runs})),
         machines=machines,
@@ -156,7 +147,7 @@ def find(study: Study) -> Setup:
         commits=tuple(sorted({record.git_commit for record in records if record.git_commit})),
         counts={state: sum(run.state == state for run in study.runs) for state in STATES},
         problems=_problems(study),
-        warnings=_warnings(study, machines),
+        warnings=_warnings(study, machines, records),
     )
 
 
@@ -176,7 +167,6 @@ def _data(study: Study, records: list[RunRecord]) -> Data:
         test_counts=tuple(store.get("test_counts") or ()),
         sha256=tuple(sorted({record.dataset.sha256 for record in records})),
         notes=tuple(map(str, summary.get("notes") or ())),
-        stored=bool(store),
     )
 
 
@@ -197,7 +187,6 @@ def _budgets(study: Study, records: list[RunRecord]) -> tuple[Budget, ...]:
             per_class=(min(own), max(own)) if (own := counts.get(runs[0].name)) else None,
             batch_size=batch,
             epochs=epochs,
-            batches_per_epoch=_whole(runs[0].values.get("batches_per_epoch")),
             steps=steps,
             images_seen=_whole(runs[0].values.get("images_seen")),
             runs=tuple(run.name for run in runs),
@@ -229,13 +218,6 @@ def _varied(runs: Sequence[Run]) -> tuple[str, ...]:
         key for key in runs[0].settings if key not in ("model", "init", "fraction", "seed", "subset_seed")
     ]
     return tuple(key for key in keys if len({str(run.settings.get(key)) for run in runs}) > 1)
-
-
-def _statistics(records: list[RunRecord]) -> Statistics | None:
-    if not records:
-        return None
-    own = records[0].normalization
-    return Statistics(name=own.name, mean=tuple(own.mean), std=tuple(own.std))
 
 
 def _machines(runs: Sequence[Run]) -> tuple[Machine, ...]:
@@ -278,12 +260,23 @@ def _problems(study: Study) -> tuple[Problem, ...]:
     )
 
 
-def _warnings(study: Study, machines: tuple[Machine, ...]) -> tuple[Caution, ...]:
+def _warnings(
+    study: Study, machines: tuple[Machine, ...], records: Sequence[RunRecord]
+) -> tuple[Caution, ...]:
     complete = [run for run in study.runs if run.complete]
+    weights_of = {str(run["run"]): run.get("weights") for run in study.record["runs"]}
     found = []
     if len(machines) > 1:
         names = tuple(run.name for run in complete)
         found.append(Caution(kind=Warned.MIXED_MACHINES, subject="", runs=names))
+    normalised: dict[str, list[str]] = {}
+    for record in records:
+        normalised.setdefault(record.normalization.name, []).append(record.run)
+    if len(normalised) > 1:
+        rarest = min(normalised.values(), key=len)
+        found.append(
+            Caution(kind=Warned.MIXED_STATISTICS, subject=" or ".join(normalised), runs=tuple(rarest))
+        )
     for kind, column, keys in (
         (Warned.MIXED_DATA, "dataset_sha256", ("dataset", "image_size")),
         (Warned.MIXED_WEIGHTS, "weights_sha256", ("init", "model")),
@@ -291,7 +284,9 @@ def _warnings(study: Study, machines: tuple[Machine, ...]) -> tuple[Caution, ...
         contents: dict[tuple[Scalar, ...], dict[str, list[str]]] = {}
         for run in complete:
             if column in run.text:
-                same = contents.setdefault(tuple(run.settings.get(key) for key in keys), {})
+                # Of one kind there are several weights where models have several image sizes or stems.
+                own = weights_of.get(run.name) if kind is Warned.MIXED_WEIGHTS else None
+                same = contents.setdefault((*(run.settings.get(key) for key in keys), own), {})
                 same.setdefault(run.text[column], []).append(run.name)
         for name, versions in contents.items():
             if len(versions) > 1:

@@ -11,6 +11,7 @@ WARNINGS = {
     "that alone, and times do not compare.",
     Warned.MIXED_DATA: "Runs were made from different contents of the dataset {subject}: train the older ones again.",
     Warned.MIXED_WEIGHTS: "Runs started from different contents of the weights {subject}: train the older ones again.",
+    Warned.MIXED_STATISTICS: "Images are normalised by different statistics ({subject}): settings differ in that too.",
     Warned.NO_PREDICTIONS: "{runs} without saved predictions that match the metrics: errors are those of the others.",
     Warned.NO_STORE: "The prepared data is not here any more, so sample images are left out; `snakemake data`, with "
     "this study's `--config`, prepares it.",
@@ -39,6 +40,11 @@ def problem(findings: Findings, names: Names, found: Problem) -> str:
 
 def machine(found: Machine) -> str:
     """Return a kind of machine in words, with the number of its runs."""
+    return f"{kind_of_machine(found)}: {wording.counted(found.runs, 'run')}"
+
+
+def kind_of_machine(found: Machine) -> str:
+    """Return a kind of machine in words: `AMD EPYC, bfloat16, 1 thread`."""
     parts = [found.device_name or found.device, found.precision]
     parts += [wording.counted(found.threads, "thread")] if found.threads else []
-    return f"{', '.join(filter(None, parts))}: {wording.counted(found.runs, 'run')}"
+    return ", ".join(filter(None, parts))

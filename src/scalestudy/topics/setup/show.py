@@ -23,7 +23,7 @@ def show(page: Page) -> view.Section:
     return layout.section(
         "setup",
         TITLE,
-        figures=[_facts(page)],
+        figures=[*_description(page), _facts(page)],
         tables=_budgets(page),
         details=[
             *page.figure("samples"),
@@ -33,6 +33,12 @@ def show(page: Page) -> view.Section:
             *(view.Note(wording.sentence(note)) for note in page.findings.setup.data.notes),
         ],
     )
+
+
+def _description(page: Page) -> list[view.Block]:
+    """Return what the study's author says of it, as it stands in the study file."""
+    words = page.findings.description.strip()
+    return [view.Paragraph((view.Statement(words),))] if words else []
 
 
 def _facts(page: Page) -> view.Facts:
@@ -45,14 +51,16 @@ def _facts(page: Page) -> view.Facts:
         if len(shown) > MOST_NAMES:
             shown = [*shown[:20], f"and {len(shown) - 20} more"]
         facts.append(view.Fact(wording.counted(len(data.classes), "class", "classes"), ", ".join(shown)))
+    known = {key: value for key, value in found.recipe.items() if key in RunSettings.model_fields}
+    idle = _DEFAULTS.model_copy(update=known).idle()
     recipe = [
         page.names.value(key, value)
         for key, value in found.recipe.items()
-        if key not in IDLE or IDLE[key] != value
+        if key not in idle and (key not in IDLE or IDLE[key] != value)
     ]
     facts.append(view.Fact("Base recipe", ", ".join(recipe)))
-    if found.statistics is not None:
-        facts.append(view.Fact("Input statistics", f"{found.statistics.name}, the same for all runs"))
+    if found.statistics:
+        facts.append(view.Fact("Input statistics", wording.listing(found.statistics, "or")))
     return view.Facts(tuple(facts))
 
 
@@ -72,7 +80,7 @@ def _budgets(page: Page) -> list[view.Block]:
         Column("Steps", lambda own: number(own.steps, own.runs, "optimizer_steps"), numeric=True),
         Column("Images seen", lambda own: number(own.images_seen, own.runs, "images_seen"), numeric=True),
     ]
-    return page.tabulated(
+    return page.table(
         "subsets",
         "Training subsets and their budgets",
         columns,
@@ -92,7 +100,7 @@ def _classes(page: Page) -> list[view.Block]:
         Column("Test images", lambda own: own[2], numeric=True),
     ]
     counts = list(zip(data.classes, data.train_counts, data.test_counts, strict=False))
-    return page.tabulated("classes", "Images per class", columns, counts, sortable=True)
+    return page.table("classes", "Images per class", columns, counts, sortable=True)
 
 
 def _models(page: Page) -> list[view.Block]:
@@ -102,7 +110,7 @@ def _models(page: Page) -> list[view.Block]:
         Column("Parameters", lambda own: own.parameters, numeric=True),
         Column("Features before the head", lambda own: own.features, numeric=True),
     ]
-    return page.tabulated("models", "Models", columns, page.findings.setup.models, note=MODELS_NOTE)
+    return page.table("models", "Models", columns, page.findings.setup.models, note=MODELS_NOTE)
 
 
 def _experiments(page: Page) -> list[view.Block]:
@@ -115,4 +123,4 @@ def _experiments(page: Page) -> list[view.Block]:
         Column("Varied", axes),
         Column("Complete runs", lambda own: f"{own.complete} of {own.planned}", numeric=True),
     ]
-    return page.tabulated("experiments", "Experiments", columns, page.findings.setup.experiments)
+    return page.table("experiments", "Experiments", columns, page.findings.setup.experiments)

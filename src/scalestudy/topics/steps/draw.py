@@ -11,12 +11,12 @@ from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.topics import plot
 from scalestudy.topics.inputs import Inputs
 
-CAPTION = (
-    "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic). Where two lines lie "
-    "apart at "
-    "the same step, images make the difference; what a line gains further right, it gains with more steps. Means "
-    "over runs."
+CAPTION = "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic), means over runs. {read}"
+CONSTANT = (
+    "Where two lines lie apart at the same step, images make the difference; what a line gains further right, it "
+    "gains with more steps."
 )
+SCHEDULED = "Learning rates differ between lines at the same step, so that a distance there is not due to images alone."
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def equal_steps(inputs: Inputs) -> SeriesFigure:
     curves = [own for _, several in series for own in several]
     if not curves:
         raise inputs.untrained(plot.NO_RUN)
+    constant = all(cell.settings.get("schedule", "constant") == "constant" for cell, _ in curves)
     steps = [step for _, curve in curves for step in curve.step if step > 0]
     values = [value for _, curve in curves for value in curve["test_accuracy"]]
 
@@ -70,7 +71,7 @@ def equal_steps(inputs: Inputs) -> SeriesFigure:
             "line for each "
             "training-set size."
         ),
-        caption=CAPTION,
+        caption=CAPTION.format(read=CONSTANT if constant else SCHEDULED),
         columns=3 if len(series) > 4 else 2,
         height=1.9,
     )

@@ -1,13 +1,15 @@
 """The sentences about data against steps, each chosen by a reading."""
 
+from collections.abc import Sequence
+
 from scalestudy.findings.model import Evidence
 from scalestudy.report import wording
 from scalestudy.report.names import Names
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.recipes.say import named
-from scalestudy.topics.steps.find import Missing, NotRead, Planned, Read, Reading
-from scalestudy.topics.words import signed_sizes, tally
+from scalestudy.topics.steps.find import Missing, NotRead, Planned, Read, Reading, ReadPair
+from scalestudy.topics.words import share_of, signed_sizes, tally
 
 MISSING = {
     Missing.ONE_SIZE: "The study has one training-set size; add values to `fraction`.",
@@ -36,7 +38,7 @@ def say(findings: Findings) -> Said:
     found = findings.steps
     points = [equal(findings, each) for each in found.planned]
     if found.missing is None and found.read is not None:
-        points.append(read(found.read))
+        points.append(read(found.read, found.pairs))
     elif found.missing is None and found.pairs:
         points.append(unread(findings))
     return Said(points=tuple(points))
@@ -56,11 +58,17 @@ def equal(findings: Findings, found: Planned) -> Sentence:
     return Sentence(wording.sentence(text), found.balance.evidence, ("equal_steps",), ("equal_steps",))
 
 
-def read(found: Read) -> Sentence:
+def read(found: Read, pairs: Sequence[ReadPair]) -> Sentence:
     """What the larger of two subsets had gained when the smaller one had ended, and what followed."""
+    read_there = sum(pair.at is not None for pair in pairs)
+    over = (
+        "on average"
+        if read_there == len(pairs)
+        else f"on average over {share_of(read_there, len(pairs), 'pair')}"
+    )
     text = (
-        f"at equal steps, the larger of two subsets is {wording.signed_points(found.by_data.value)} on average, "
-        f"and its further steps bring {wording.signed_points(found.by_steps.value)}: {READINGS[found.reading]}"
+        f"at equal steps, the larger of two subsets is {wording.signed_points(found.by_data.value)} in test accuracy "
+        f"{over}, and its further steps bring {wording.signed_points(found.by_steps.value)}: {READINGS[found.reading]}"
     )
     return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("equal_steps",), ("equal_steps",))
 

@@ -9,10 +9,9 @@ from scalestudy.topics.steps.find import Missing, ReadPair
 
 TITLE = "More images, or more steps?"
 NOTE = (
-    "The larger subset's curve is read where the smaller one had ended: what lies between them there is due to images, "
-    "what the larger one gains afterwards goes with more steps. Not read where the curve jumps by more than the "
-    "difference, "
-    "or where the learning rate was still high."
+    "The larger subset's curve is read where the smaller one had ended: what lies between them there is due to images. "
+    "What the larger one gains afterwards goes with more steps. Not read where the curve jumps by more than the "
+    "difference, or where the learning rate was still high."
 )
 
 
@@ -66,6 +65,4 @@ def _pairs(page: Page) -> list[view.Block]:
         Column("Larger subset at its end, %", large, numeric=True),
     ]
     found = page.findings.steps.pairs
-    return page.tabulated(
-        "equal_steps", "Images and steps told apart", columns, found, row_heads=2, note=NOTE
-    )
+    return page.table("equal_steps", "Images and steps told apart", columns, found, row_heads=2, note=NOTE)

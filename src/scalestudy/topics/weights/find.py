@@ -1,13 +1,13 @@
 """What initial weights are worth: gains on each training-set size, the data they stand for, what they cost."""
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from scalestudy.findings.compare import Pair, balance, mean_of_pairs
+from scalestudy.findings.compare import Pair, balance
 from scalestudy.findings.load import record_in
 from scalestudy.findings.model import (
     Balance,
@@ -21,6 +21,7 @@ from scalestudy.findings.model import (
     Record,
     SeriesTrend,
     Stance,
+    Verdict,
 )
 from scalestudy.findings.study import Study
 from scalestudy.results.read import read_metrics
@@ -211,6 +212,7 @@ def find(study: Study) -> Weights:
             Reasons(
                 init=init,
                 reasons=_reasons(
+                    grid,
                     gained[init],
                     [each for each in trends if each.init == init],
                     next((each for each in courses if each.init == init), None),
@@ -334,31 +336,19 @@ def _courses(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[C
         if own and all(len(curve) > 1 for curve in own):
             first[cell.id] = [float(curve[0]) for curve in own]
             climb[cell.id] = [float(curve[-1] - curve[0]) for curve in own]
-    terms = _means(inits, both, climb)
-    starts = study.effects(list(terms.values()), first)
-    changes = study.effects(list(terms.values()), climb)
+    groups = {init: _of(init, both) for init in inits}
+    starts = study.mean_differences(groups, first)
     return [
-        Course(init=init, first=start.value, last=start.value + change.value, change=change)
-        for init, start, change in zip(terms, starts, changes, strict=True)
+        Course(init=init, first=starts[init].value, last=starts[init].value + change.value, change=change)
+        for init, change in study.mean_differences(groups, climb).items()
     ]
 
 
 def _compared(study: Study, inits: Sequence[str], both: Sequence[Pair]) -> list[Compared]:
-    gap, fit = study.values("gap"), study.values("train_eval_accuracy")
-    terms = _means(inits, both, gap)
-    gaps, fits = study.effects(list(terms.values()), gap), study.effects(list(terms.values()), fit)
-    return [
-        Compared(init=init, gap=own_gap, fit=own_fit)
-        for init, own_gap, own_fit in zip(terms, gaps, fits, strict=True)
-    ]
-
-
-def _means(
-    inits: Sequence[str], both: Sequence[Pair], known: Container[str]
-) -> dict[str, list[tuple[float, str]]]:
-    """Return the weights of cells in the mean of cell minus scratch, for each kind of weights with such pairs."""
-    found = {init: mean_of_pairs([pair for pair in both if pair[1].init == init], known) for init in inits}
-    return {init: own for init, own in found.items() if own}
+    groups = {init: _of(init, both) for init in inits}
+    gaps = study.mean_differences(groups, study.values("gap"))
+    fits = study.mean_differences(groups, study.values("train_eval_accuracy"))
+    return [Compared(init=init, gap=gap, fit=fits[init]) for init, gap in gaps.items()]
 
 
 def _order(grid: Grid, init: str) -> Claim[Order] | None:
@@ -380,6 +370,7 @@ def _order(grid: Grid, init: str) -> Claim[Order] | None:
 
 
 def _reasons(
+    grid: Grid,
     balance: Claim[Balance],
     trends: Sequence[SeriesTrend],
     course: Course | None,
@@ -389,38 +380,44 @@ def _reasons(
 ) -> tuple[Reason[Why], ...]:
     """Return each possible reason with what these runs say about it.
 
-    Useful features: for, where the weights help and help more the fewer labelled images there are. A faster
-    start alone: for, where the lead shrinks over the epochs; against, where it grows. Less overfitting: for,
-    where the gap is smaller. A recipe that does not suit the weights, asked only where they hurt: for, where
-    they also fit the training images worse. More training: against, where the weights help beyond runs from scratch
-    that saw as many images in all; for, where they stay below such runs; open where that is not decided.
+    Useful features: for, where the weights help a model, and help it more the fewer labelled images there are. Asked
+    only where they help: a faster start alone: for, where the lead shrinks over the epochs; against, where it grows;
+    and less overfitting: for, where the gap is smaller. A recipe that does not suit the weights, asked only where they
+    hurt: for, where they also fit the training images worse. More training: against, where the weights help beyond runs
+    from scratch that saw as many images in all; for, where they stay below such runs; open where that is not decided.
     """
     helps = balance.reading in (Balance.HIGHER, Balance.SOME_HIGHER)
     hurts = balance.reading in (Balance.LOWER, Balance.SOME_LOWER)
-    directions = {each.trend.direction for each in trends}
+    helped = {
+        grid.cells[each.b.cell].model
+        for each in grid.of(balance.evidence.differences)
+        if each.verdict is Verdict.HIGHER
+    }
+    falling = {each.model for each in trends if each.trend.direction is Direction.FALLS}
+    rising = any(each.trend.direction is Direction.RISES for each in trends)
     cells = Evidence(cells=tuple(dict.fromkeys(cell for each in trends for cell in each.trend.cells)))
     features = Stance.OPEN
-    if helps and Direction.FALLS in directions and Direction.RISES not in directions:
+    if helps and helped & falling and not rising:
         features = Stance.FOR
     elif hurts:
         features = Stance.AGAINST
     found = [
         Reason[Why](reason=Why.FEATURES, stance=features, evidence=cells if trends else balance.evidence)
     ]
-    if course is not None and course.first > 0:
+    if helps and course is not None and course.first > 0:
         stances = {
             Direction.FALLS: Stance.FOR,
             Direction.RISES: Stance.AGAINST,
         }
         stance = stances.get(course.change.direction, Stance.OPEN)
         found.append(Reason[Why](reason=Why.FASTER, stance=stance, evidence=balance.evidence))
-    if compared is not None:
+    if helps and compared is not None:
         stances = {Direction.FALLS: Stance.FOR, Direction.RISES: Stance.AGAINST}
         stance = stances.get(compared.gap.direction, Stance.OPEN)
         found.append(Reason[Why](reason=Why.LESS_OVERFITTING, stance=stance, evidence=balance.evidence))
-        if hurts:
-            stance = {Direction.FALLS: Stance.FOR}.get(compared.fit.direction, Stance.OPEN)
-            found.append(Reason[Why](reason=Why.UNSUITED_RECIPE, stance=stance, evidence=balance.evidence))
+    if hurts and compared is not None:
+        stance = {Direction.FALLS: Stance.FOR}.get(compared.fit.direction, Stance.OPEN)
+        found.append(Reason[Why](reason=Why.UNSUITED_RECIPE, stance=stance, evidence=balance.evidence))
     if helps and any(each.steps for each in pretraining):
         stance = _more_training(matched)
         evidence = balance.evidence if matched is None else matched.evidence

@@ -8,7 +8,16 @@ from scalestudy.report.names import Names, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.weights.find import Course, EffectiveData, Missing, Order, Pretraining, Reasons, Why
-from scalestudy.topics.words import decided, direction, judged, signed_sizes, sizes, tally, throughout
+from scalestudy.topics.words import (
+    NO_TREND,
+    decided,
+    judged,
+    signed_sizes,
+    tally,
+    throughout,
+    trends,
+    untested,
+)
 
 MISSING = {
     Missing.NO_SCRATCH: "No run starts from scratch; add `none` to `init`.",
@@ -20,23 +29,26 @@ WHY = {
         Why.FEATURES,
         Stance.FOR,
     ): "Useful features fit these runs: the weights help, and help more where labelled images are fewer.",
-    (Why.FEATURES, Stance.AGAINST): "Useful features do not fit these runs: the weights lower the accuracy.",
+    (
+        Why.FEATURES,
+        Stance.AGAINST,
+    ): "Useful features do not fit these runs: where the weights make a decided difference, they lower accuracy.",
     (
         Why.FASTER,
         Stance.FOR,
-    ): "A faster start fits: the lead over training from scratch shrinks over the epochs.",
+    ): "A faster start may explain it: the lead over training from scratch shrinks over the epochs.",
     (
         Why.FASTER,
         Stance.AGAINST,
-    ): "A faster start alone does not fit: the lead grows over the epochs.",
+    ): "A faster start alone is not it: the lead grows over the epochs.",
     (
         Why.LESS_OVERFITTING,
         Stance.FOR,
-    ): "Less overfitting fits: with the weights, training accuracy lies less far above test accuracy.",
+    ): "Less overfitting may explain it: with the weights, training accuracy lies less far above test accuracy.",
     (
         Why.LESS_OVERFITTING,
         Stance.AGAINST,
-    ): "Less overfitting does not fit: with the weights, training accuracy lies further above test accuracy.",
+    ): "Less overfitting is not it: with the weights, training accuracy lies further above test accuracy.",
     (
         Why.UNSUITED_RECIPE,
         Stance.FOR,
@@ -45,12 +57,19 @@ WHY = {
     (
         Why.MORE_TRAINING,
         Stance.FOR,
-    ): "The further steps of the pretraining fit: training from scratch for as many images "
-    "in all does better.",
+    ): "The further steps of the pretraining may explain it: training from scratch for as many images "
+    "in all does better where they differ.",
     (
         Why.MORE_TRAINING,
         Stance.AGAINST,
-    ): "The further steps of the pretraining alone do not fit: training from scratch for as many images does worse.",
+    ): "The further steps of the pretraining alone are not it: training from scratch for as many images does worse "
+    "where they differ.",
+}
+GOES = {
+    Direction.RISES: "the gain of {who} rises by {by} of the labelled images",
+    Direction.FALLS: "the gain of {who} falls by {by} of the labelled images",
+    Direction.LEVEL: "the gain of {who} " + NO_TREND + " as labelled images are added",
+    Direction.UNSTEADY: "the gain of {who} goes up and down as labelled images are added",
 }
 OPEN = {
     Why.FEATURES: "useful features",
@@ -78,6 +97,7 @@ def say(findings: Findings) -> Said:
     points += pretraining(names, found.pretraining)
     return Said(
         lead=tuple(gain(findings, names, claim) for claim in found.balance),
+        answer=several_kinds(findings, found.balance),
         synthesis=tuple(sentence for own in found.reasons for sentence in reasons(own)),
         points=tuple(points),
         details=tuple(details),
@@ -98,7 +118,7 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             )
         case Balance.UNTESTED:
             by = signed_sizes([each.value for each in compared])
-            text = f"in the one run of each, {models} are {by} against those from scratch: not decided"
+            text = f"{untested(compared)}, {models} are {by} against those from scratch: undecided"
         case _:
             # A first sentence has room for 25 words.
             short = len(models.split()) < 6 or claim.reading in (Balance.HIGHER, Balance.LOWER)
@@ -107,6 +127,16 @@ def gain(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
             counted = decided(compared, nouns, verbs, "those from scratch", "them", sized=short)
             text = f"{models} {counted or f'against from scratch: {tally(compared, pairs)}'}"
     return Sentence(wording.sentence(text), claim.evidence, ("init_gain",), ("init_gain",))
+
+
+def several_kinds(findings: Findings, claims: Sequence[Claim[Balance]]) -> tuple[Sentence, ...] | None:
+    """Return what several kinds of weights are worth together, for the first screen; None for one: its own lead."""
+    if len(claims) < 2:
+        return None
+    keys = tuple(key for claim in claims for key in claim.evidence.differences)
+    text = f"{wording.number_word(len(claims))} kinds of weights against from scratch: "
+    text += tally(findings.grid.of(keys), "pairs")
+    return (Sentence(wording.sentence(text), Evidence(differences=keys), ("init_gain",), ("init_gain",)),)
 
 
 def matched(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence:
@@ -121,7 +151,7 @@ def matched(findings: Findings, names: Names, claim: Claim[Balance]) -> Sentence
 def control(findings: Findings, names: Names, init: str) -> list[Sentence]:
     """How a control that is matched in compute could be had, where the study has none."""
     found, grid = findings.weights, findings.grid
-    cells = [grid.cells[each.cell] for each in found.of(init)]
+    cells = [cell for each in found.of(init) if (cell := grid.cells[each.cell]).steps]
     seen = max((each.images_seen or 0 for each in found.pretraining if each.init == init), default=0)
     if not seen or not cells or any(each.init == init for each in found.controls):
         return []
@@ -135,31 +165,25 @@ def control(findings: Findings, names: Names, init: str) -> list[Sentence]:
 
 
 def trend(findings: Findings, names: Names, init: str) -> list[Sentence]:
-    """How each model's gain changes with the labelled images; one sentence for models of the same direction."""
+    """How each model's gain changes with the labelled images."""
     own = [each for each in findings.weights.trends if each.init == init]
-    sentences = []
-    for way in Direction:
-        same = [each for each in own if each.trend.direction is way]
-        if not same:
-            continue
-        models = wording.listing([names.model(each.model) for each in same])
-        what = f"The gain of {models} {direction(way)}"
-        if way in (Direction.RISES, Direction.FALLS):
-            what += f" by {sizes([each.trend.slope for each in same])} per doubling of the labelled images"
-        elif way in (Direction.LEVEL, Direction.UNSTEADY):
-            what += " as labelled images are added"
-        cells = tuple(dict.fromkeys(cell for each in same for cell in each.trend.cells))
-        sentences.append(
-            Sentence(wording.sentence(what), Evidence(cells=cells), ("init_gain",), ("init_gain",))
-        )
-    return sentences
+    return trends(own, lambda each: names.model(each.model), "models", GOES, ("init_gain",))
 
 
 def effective(findings: Findings, names: Names, init: str) -> list[Sentence]:
-    """How many labelled images training from scratch would need, on the smallest subset; a sentence a model."""
+    """How many labelled images training from scratch would need, on the smallest subset, where the gain is decided."""
     own = [each for each in findings.weights.effective if each.init == init]
     smallest = next((f for f in findings.grid.fractions if any(each.fraction == f for each in own)), None)
-    return [_effective(findings, names, each) for each in own if each.fraction == smallest]
+    decided_there = {
+        gain.cell
+        for gain in findings.weights.of(init)
+        if (found := findings.grid.difference(gain.scratch, gain.cell)) is not None and found.verdict.decided
+    }
+    return [
+        _effective(findings, names, each)
+        for each in own
+        if each.fraction == smallest and each.cell in decided_there
+    ]
 
 
 def _effective(findings: Findings, names: Names, row: EffectiveData) -> Sentence:
@@ -167,13 +191,15 @@ def _effective(findings: Findings, names: Names, row: EffectiveData) -> Sentence
     what = f"with {share_of_data(row.fraction)}, {names.model(row.model)} {names.init(row.init)}"
     if row.images is not None and ratio is not None:
         what += (
-            f" matches from-scratch training on about {wording.count(wording.rounded(row.images))} labelled images, "
-            f"{ratio:.1f} times as many"
+            f" has the mean accuracy of training from scratch on about {wording.count(wording.rounded(row.images))} "
+            f"labelled images, {ratio:.1f} times as many"
         )
     else:
         end = findings.grid.cells[row.curve[-1 if row.bound == "above" else 0]].train_images
-        verb = "beats" if row.bound == "above" else "stays below"
-        what += f" {verb} from-scratch training on {wording.count(end)} labelled images"
+        side = "higher" if row.bound == "above" else "lower"
+        what += (
+            f" has a {side} mean accuracy than training from scratch on {wording.count(end)} labelled images"
+        )
     cells = tuple(dict.fromkeys((row.cell, *row.curve)))
     return Sentence(
         wording.sentence(what), Evidence(cells=tuple(cells)), ("effective_data",), ("effective_data",)
@@ -186,11 +212,12 @@ def course(findings: Findings, names: Names, found: Course) -> Sentence:
         Direction.RISES: "it rises over the epochs",
         Direction.FALLS: "it falls over the epochs",
         Direction.LEVEL: "no change beyond the run-to-run spread",
+        Direction.UNSTEADY: "it rises in some pairs and falls in others",
         Direction.UNTESTED: "too few seeds to judge",
     }[found.change.direction]
     text = (
-        f"The mean gain {names.init(found.init)} is {wording.signed_points(found.first)} after the first epoch and "
-        f"{wording.signed_points(found.last)} after the last: {verb}"
+        f"The mean gain in test accuracy, {names.init(found.init)}, is {wording.signed_points(found.first)} after the "
+        f"first epoch and {wording.signed_points(found.last)} after the last: {verb}"
     )
     cells = [name for gain in findings.weights.of(found.init) for name in (gain.scratch, gain.cell)]
     return Sentence(wording.sentence(text), Evidence(cells=tuple(cells)), ("learning_curves",))
@@ -230,16 +257,13 @@ def pretraining(names: Names, made: Sequence[Pretraining]) -> list[Sentence]:
         labels = "with" if each.labels_used else "without"
         seen = f"{images} {whose}, {labels} their labels, for {wording.counted(each.steps, 'step')}"
         model = names.model(each.model) if each.model else "the models"
-        alike.setdefault((wording.capitalised(names.title(each.init)), seen), []).append(model)
-    return [
-        Sentence(
-            wording.sentence(f"{title} trained {wording.listing(models)} on {seen}"),
-            Evidence(),
-            (),
-            ("pretraining",),
-        )
+        alike.setdefault((names.title(each.init), seen), []).append(model)
+    told = [
+        f"Pretraining on {title.removeprefix('pretrained on ')} took {wording.listing(list(dict.fromkeys(models)))} "
+        f"through {seen}."
         for (title, seen), models in alike.items()
     ]
+    return [Sentence(text, tables=("pretraining",)) for text in told]
 
 
 def reasons(found: Reasons) -> list[Sentence]:
