@@ -19,7 +19,7 @@ WORDS = re.compile(
 )
 VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, reverse=True))
 NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
-SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|points?(?=:))"
+SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|comparisons?(?=:)|pairs?(?=, and its))"
 UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) no counterpart"
 # Words that quantify nothing where they stand so.
 IDIOMS = (

@@ -132,17 +132,23 @@ def test_effective_data_are_read_off_the_curve_and_bounded_beyond_it() -> None:
 
 def test_effective_data_are_said_in_labelled_images() -> None:
     findings = found(0.05, models=("resnet18",))
-    texts = [each.text for each in say(findings).points if "from-scratch training" in each.text]
+    texts = [each.text for each in say(findings).points if "training from scratch" in each.text]
     (row, *_) = findings.weights.effective
     assert row.images is not None
     images = wording.count(wording.rounded(row.images))
     assert texts == [
-        f"With 1/16 of the data, ResNet-18 pretrained on rendered letters and digits matches from-scratch training on "
-        f"about {images} labelled images, {row.images / 3125:.1f} times as many."
+        f"With 1/16 of the data, ResNet-18 pretrained on rendered letters and digits has the mean accuracy of training "
+        f"from scratch on about {images} labelled images, {row.images / 3125:.1f} times as many."
     ]
     above = found(0.5, models=("resnet18",))
     assert above.weights.effective[0].bound == "above"
-    assert "beats from-scratch training on 50,000 labelled images" in say(above).points[1].text
+    assert "has a higher mean accuracy than training from scratch on 50,000 labelled images" in (
+        say(above).points[1].text
+    )
+    open_gain = found(0.05, models=("resnet18",), spread=0.05)
+    assert not any(
+        "labelled images" in each.text and "mean accuracy" in each.text for each in say(open_gain).points
+    )
 
 
 def test_the_order_of_models_is_open_where_one_size_is_not_decided() -> None:
@@ -199,6 +205,46 @@ def test_reasons_are_judged_by_the_runs() -> None:
     level = found(0.0)
     assert stances(level)[Why.FEATURES] is Stance.OPEN
     assert "These runs do not decide about useful features" in said(level)
+
+
+def test_useful_features_need_one_model_that_gains_and_gains_more_on_fewer_images() -> None:
+    rng = np.random.default_rng(11)
+
+    def gain(own: Settings) -> float:
+        if own["model"] == "resnet18":  # helped, everywhere alike
+            return 0.05
+        # helped nowhere beyond noise, yet with a trend
+        return {"1/16": 0.012, "1/2": 0.0, "1": -0.012}[own["fraction"]] + 0.001 * float(
+            rng.standard_normal()
+        )
+
+    findings = found(gain, spread=0.004, seeds=(0, 1, 2))
+    helped = {
+        findings.grid.cells[each.b.cell].model
+        for each in findings.grid.of(findings.weights.balance[0].evidence.differences)
+        if each.verdict.value == "higher"
+    }
+    falling = {each.model for each in findings.weights.trends if each.trend.direction is Direction.FALLS}
+    assert "resnet18" in helped
+    assert not helped & falling
+    assert stances(findings)[Why.FEATURES] is Stance.OPEN
+
+
+def test_a_faster_start_and_less_overfitting_are_asked_only_where_the_weights_help() -> None:
+    hurts = stances(found(-0.1))
+    assert Why.FASTER not in hurts
+    assert Why.LESS_OVERFITTING not in hurts
+
+
+def test_several_kinds_of_weights_are_counted_together_on_the_first_screen() -> None:
+    findings = found(lambda s: 0.1 if s["init"] == "glyphs" else -0.1, inits=("none", "glyphs", "digits"))
+    answer = say(findings).answer
+    assert answer is not None
+    assert (
+        answer[0].text
+        == "Two kinds of weights against from scratch: higher in six and lower in six of 12 pairs."
+    )
+    assert say(found(0.1)).answer is None
 
 
 def test_a_lead_that_shrinks_over_the_epochs_speaks_for_a_faster_start() -> None:

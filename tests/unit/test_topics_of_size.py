@@ -41,19 +41,19 @@ def of_size(gain: float) -> Callable[[Settings], float]:
             0.05,
             Balance.HIGHER,
             Direction.RISES,
-            "More images raise accuracy in all eight steps, by",
+            "More images raise test accuracy in all eight steps, by",
         ),
         (
             -0.05,
             Balance.LOWER,
             Direction.FALLS,
-            "More images lower accuracy in all eight steps, by",
+            "More images lower test accuracy in all eight steps, by",
         ),
         (
             0.0,
             Balance.LEVEL,
             Direction.LEVEL,
-            "Accuracy does not change beyond the run-to-run spread in all eight",
+            "Test accuracy does not change beyond the run-to-run spread in all eight",
         ),
     ],
 )
@@ -73,8 +73,19 @@ def test_one_run_each_decides_nothing_about_size() -> None:
     assert findings.data_size.balance is not None
     assert findings.data_size.balance.reading is Balance.UNTESTED
     (lead,) = data_size.TOPIC.part("say").say(findings).lead
-    assert "not decided" in lead.text
+    assert lead.text.startswith("In the one run of each, a step to more images brings")
+    assert "undecided" in lead.text
     assert all(each.test is None for each in findings.grid.differences.values())
+
+
+def test_runs_too_few_for_a_spread_are_not_called_one_run_each() -> None:
+    findings = found(of_size(0.1), seeds=lambda own: (0, 1) if own["fraction"] == "1/16" else (0,))
+    few = found(of_size(0.1), models=("resnet18",), inits=("none",), fractions=("1/2", "1"), spread=0.0)
+    for each in (findings, few):
+        leads = [topic.TOPIC.part("say").say(each).lead for topic in (data_size, model_size)]
+        texts = [sentence.text for lead in leads for sentence in lead]
+        assert not any("In the one run of each" in text for text in texts)
+    assert data_size.TOPIC.part("say").say(few).lead[0].text.startswith("With too few runs to decide")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +123,14 @@ def test_a_power_law_needs_four_sizes_and_is_found_again_where_there_are_five() 
     for fit in fits:
         assert fit is not None
         assert fit.b.low < 0.3 < fit.b.high
+        assert fit.predicted is not None
         assert abs(fit.predicted - fit.observed) < 0.02
+    four = found(
+        lambda own: 1 - (4 * (50_000 * 2 ** (SIZES[own["fraction"]] - 4)) ** -0.3 + 0.05),
+        fractions=("1/16", "1/8", "1/4", "1/2"),
+        spread=0.0005,
+    )
+    assert all(each.fit is None or each.fit.predicted is None for each in four.data_size.scaling)
     level = found(of_size(0.0), fractions=tuple(SIZES))
     assert {each.unfitted for each in level.data_size.scaling} == {Unfitted.NO_FALL}
 
@@ -246,6 +264,100 @@ def test_the_gap_is_that_of_evaluation_mode_and_its_trend_is_tested() -> None:
     assert shrinking.overfitting.gaps[0].gap == pytest.approx(0.3, abs=0.01)
 
 
+def test_a_mean_gap_over_series_that_go_different_ways_has_no_trend_of_its_own() -> None:
+    rng = np.random.default_rng(3)
+
+    def gap(own: Settings) -> float:
+        slope = 0.08 if own["model"] == "resnet50" else -0.03
+        return 0.3 + slope * SIZES[own["fraction"]] + 0.002 * float(rng.standard_normal())
+
+    findings = found(of_size(0.05), gap=gap)
+    assert findings.overfitting.trend is not None
+    assert findings.overfitting.trend.value > 0
+    assert findings.overfitting.trend.direction is Direction.UNSTEADY
+    texts = [each.text for each in overfitting.TOPIC.part("say").say(findings).points]
+    assert "The gap grows with the images in some series and shrinks in others." in texts
+
+
+def test_a_mean_gap_is_that_of_the_same_series_on_every_fraction() -> None:
+    findings = found(
+        of_size(0.05),
+        gap=lambda own: 0.4 if own["model"] == "resnet50" else 0.1,
+        missing=lambda own: own["model"] == "resnet50" and own["fraction"] == "1",
+    )
+    assert [each.gap for each in findings.overfitting.gaps] == pytest.approx([0.1, 0.1, 0.1])
+
+
+def test_a_mean_over_pairs_that_go_different_ways_gives_no_reason() -> None:
+    rng = np.random.default_rng(7)
+
+    def gap(own: Settings) -> float:
+        larger = {"1/16": -0.3, "1/2": 0.06, "1": 0.08}[own["fraction"]]
+        return 0.3 + (larger if own["model"] == "resnet50" else 0.0) + 0.002 * float(rng.standard_normal())
+
+    def result(own: Settings) -> float:
+        return 0.5 + 0.05 * SIZES[own["fraction"]] - (0.05 if own["model"] == "resnet50" else 0.0)
+
+    findings = found(result, gap=gap)
+    (fitted,) = findings.model_size.fitted
+    assert fitted.gap.value < 0
+    assert fitted.gap.direction is Direction.UNSTEADY
+    stances = {each.reason: each.stance for each in findings.expectation.reasons}
+    assert stances[Why.OVERFITTING] is Stance.OPEN
+
+
+def test_steady_runs_acquit_no_learning_rate_and_what_speaks_for_or_against_it_is_said() -> None:
+    def stance(**options: object) -> tuple[Why, Stance]:
+        def result(own: Settings) -> float:
+            other = {1e-3: 0.0, 1e-4: better}[own["lr"]]
+            return 0.5 + 0.05 * SIZES[own["fraction"]] - 0.05 * (own["model"] == "resnet50") + other
+
+        findings = found(result, **options)
+        (own,) = [
+            each
+            for each in findings.expectation.reasons
+            if each.reason in (Why.LEARNING_RATE, Why.OTHER_RATE)
+        ]
+        return own.reason, own.stance
+
+    better = 0.0
+    assert stance() == (Why.LEARNING_RATE, Stance.OPEN)
+    jumps = stance(curve=lambda own, last: [0.1, last, last - 0.2, last, last])
+    assert jumps == (Why.LEARNING_RATE, Stance.FOR)
+    two_rates = ({}, {"lr": 1e-4})
+    better = 0.1
+    assert stance(recipes=two_rates) == (Why.OTHER_RATE, Stance.FOR)
+    better = -0.1
+    assert stance(recipes=two_rates) == (Why.OTHER_RATE, Stance.AGAINST)
+
+
+def test_of_several_larger_models_the_largest_answers_and_all_are_larger_than_the_smallest() -> None:
+    effect = {"resnet18": 0.0, "resnet34": 0.03, "resnet50": 0.1}
+    findings = found(
+        lambda own: 0.4 + 0.05 * SIZES[own["fraction"]] + effect[own["model"]],
+        models=tuple(effect),
+        inits=("none",),
+    )
+    said = model_size.TOPIC.part("say").say(findings)
+    assert said.lead[0].text.startswith("ResNet-50 beats ResNet-18 in all three pairs")
+    (figure, *_) = expectation.TOPIC.part("say").say(findings).points
+    assert "more images and models larger than the smallest are ahead" in figure.text
+
+
+def test_two_gains_that_say_the_opposite_of_all_sizes_are_not_told() -> None:
+    shape = {"1/16": 0.30, "1/8": 0.305, "1/4": 0.505, "1/2": 0.655, "1": 0.675}
+    findings = found(lambda own: shape[own["fraction"]], fractions=tuple(shape))
+    returns = findings.data_size.returns
+    assert returns is not None
+    assert returns.bend.direction is Direction.FALLS
+    assert returns.first < returns.last
+    assert not any("per doubling, the mean gain" in each.text.lower() for each in _points(findings))
+
+
+def _points(findings: Findings) -> list[object]:
+    return list(data_size.TOPIC.part("say").say(findings).points)
+
+
 def test_the_textbook_figure_shows_in_part_or_not_at_all_and_reasons_follow_the_runs() -> None:
     def result(own: Settings, data: float, model: float) -> float:
         return 0.5 + data * SIZES[own["fraction"]] + (model if own["model"] == "resnet50" else 0.0)
@@ -321,7 +433,8 @@ def test_a_caption_says_of_which_kind_its_bars_are(tmp_path: Path) -> None:
 def test_every_wording_of_a_reading_is_there() -> None:
     data, models, told = (topic.TOPIC.part("say") for topic in (data_size, model_size, steps))
     assert set(data.RETURNS) >= {Direction.FALLS, Direction.RISES, Direction.LEVEL, Direction.UNTESTED}
-    assert set(models.FIT) == {Direction.FALLS, Direction.RISES, Direction.LEVEL}
+    assert set(models.FIT) == set(Direction) - {Direction.UNTESTED}
+    assert set(models.GOES) == set(data.GOES) == set(Direction) - {Direction.UNTESTED}
     assert set(told.READINGS) == set(Reading)
     assert set(told.NOT_READ) == set(told.WHY_NOT) == set(NotRead)
     for reading in Figure:

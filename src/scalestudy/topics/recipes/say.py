@@ -15,6 +15,12 @@ MOST_WORDS_NAMED = 8
 MOST_WORDS_OF_AN_ANSWER = 25
 MOST_POINTS = 5
 MOST_TOLD = 8  # recipes of which each has a sentence; of more, the table tells
+ANSWERS = (
+    ((Balance.HIGHER, Balance.SOME_HIGHER), "does better", "do better"),
+    ((Balance.LOWER, Balance.SOME_LOWER), "does worse", "do worse"),
+    ((Balance.BOTH,), "does either", "do either"),
+    ((Balance.LEVEL, Balance.OPEN, Balance.UNTESTED), "is undecided", "are undecided"),
+)
 SAID_WHOLE = ("freeze",)  # settings whose values are phrases of their own: "frozen backbone"
 CAVEATS = {
     Caveat.BATCH_SIZE: "The batch sizes share one learning rate, and at equal epochs a smaller batch takes more steps: "
@@ -50,19 +56,12 @@ def answer(findings: Findings, told: Sequence[Sentence]) -> tuple[Sentence, ...]
     if len(told) == 1 and len(told[0].text.split()) <= MOST_WORDS_OF_AN_ANSWER:
         return tuple(told)
     tried = [each.balance for each in findings.recipes.recipes if each.balance is not None]
-    counts = {
-        words: sum(each.reading in readings for each in tried)
-        for words, readings in (
-            ("higher than another", (Balance.HIGHER, Balance.SOME_HIGHER)),
-            ("lower", (Balance.LOWER, Balance.SOME_LOWER)),
-            ("both", (Balance.BOTH,)),
-            ("undecided", (Balance.LEVEL, Balance.OPEN, Balance.UNTESTED)),
-        )
-    }
-    parts = [f"{wording.number_word(count)} {words}" for words, count in counts.items() if count]
-    text = (
-        f"Of {wording.counted(len(tried), 'other recipe')}, {wording.listing(parts)}, against the one before."
-    )
+    parts = []
+    for readings, one, several in ANSWERS:
+        count = sum(each.reading in readings for each in tried)
+        parts += [f"{wording.number_word(count)} {one if count == 1 else several}"] if count else []
+    recipes = "recipe" if len(tried) == 1 else "recipes"
+    text = f"Of {wording.number_word(len(tried))} other {recipes}, {wording.listing(parts)}, against the one before it."
     keys = tuple(key for each in tried for key in each.evidence.differences)
     return (Sentence(text, Evidence(differences=keys), ("recipes",), ("recipes",)),) if tried else ()
 
