@@ -523,11 +523,10 @@ def sample(folder: Path) -> view.Report:
             description="",
             state=view.State("35 of 36 runs", False, (("complete", 35), ("failed", 1))),
             problems=(),
-            glance=(),
+            opening=opening,
             sections=sections,
             files=(),
             version="0",
-            opening=opening,
         )
     )
 

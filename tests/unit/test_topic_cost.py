@@ -72,7 +72,7 @@ def test_runs_on_two_kinds_of_machine_have_no_front() -> None:
     study = made_study(lambda s: SHARES[s["fraction"]], models=("resnet18",), inits=("none",))
     study.runs[0].text["precision"] = "bfloat16"  # type: ignore[index]
     findings = find_all(study)
-    assert len(findings.cost.machines) == 2
+    assert len(findings.setup.machines) == 2
     assert findings.cost.front == []
 
 

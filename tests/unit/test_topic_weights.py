@@ -89,14 +89,14 @@ def test_one_run_each_is_no_verdict_and_says_so() -> None:
     assert lead.text.startswith(
         "In the one run of each, models pretrained on rendered letters and digits are +"
     )
-    assert lead.text.endswith("against those from scratch: not decided.")
+    assert lead.text.endswith("against those from scratch: undecided.")
 
 
 @pytest.mark.parametrize(
     ("slope", "direction", "words"),
     [
-        (-0.05, Direction.FALLS, "The gain of ResNet-18 and ResNet-50 falls by"),
-        (0.05, Direction.RISES, "The gain of ResNet-18 and ResNet-50 rises by"),
+        (-0.05, Direction.FALLS, "The gain of the two models falls by"),
+        (0.05, Direction.RISES, "The gain of the two models rises by"),
         (0.0, Direction.LEVEL, "shows no trend beyond the run-to-run spread as labelled images are added"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_gain_that_goes_up_and_down_is_no_trend() -> None:
     findings = found(lambda settings: gains[settings["fraction"]])
     assert {each.trend.direction for each in findings.weights.trends} == {Direction.UNSTEADY}
     assert say(findings).points[0].text == (
-        "The gain of ResNet-18 and ResNet-50 goes up and down as labelled images are added."
+        "The gain of the two models goes up and down as labelled images are added."
     )
     noisy = found(lambda settings: gains[settings["fraction"]], spread=0.03)
     assert {each.trend.direction for each in noisy.weights.trends} == {Direction.LEVEL}
@@ -208,25 +208,21 @@ def test_reasons_are_judged_by_the_runs() -> None:
 
 
 def test_useful_features_need_one_model_that_gains_and_gains_more_on_fewer_images() -> None:
-    rng = np.random.default_rng(11)
+    """ResNet-18 is helped, everywhere alike; ResNet-50 nowhere beyond noise, yet with a trend."""
+    gains = {"resnet18": (0.05, 0.05, 0.05), "resnet50": (0.016, 0.0, -0.016)}
 
-    def gain(own: Settings) -> float:
-        if own["model"] == "resnet18":  # helped, everywhere alike
-            return 0.05
-        # helped nowhere beyond noise, yet with a trend
-        return {"1/16": 0.012, "1/2": 0.0, "1": -0.012}[own["fraction"]] + 0.001 * float(
-            rng.standard_normal()
-        )
+    def result(own: Settings) -> float:
+        gain = gains[own["model"]][SIZES[own["fraction"]]] if own["init"] != "none" else 0.0
+        return 0.5 + 0.1 * SIZES[own["fraction"]] + gain + 0.01 * (own["seed"] - 1)
 
-    findings = found(gain, spread=0.004, seeds=(0, 1, 2))
+    findings = made_findings(result)
     helped = {
         findings.grid.cells[each.b.cell].model
         for each in findings.grid.of(findings.weights.balance[0].evidence.differences)
         if each.verdict.value == "higher"
     }
     falling = {each.model for each in findings.weights.trends if each.trend.direction is Direction.FALLS}
-    assert "resnet18" in helped
-    assert not helped & falling
+    assert (helped, falling) == ({"resnet18"}, {"resnet50"})
     assert stances(findings)[Why.FEATURES] is Stance.OPEN
 
 
@@ -242,7 +238,7 @@ def test_several_kinds_of_weights_are_counted_together_on_the_first_screen() -> 
     assert answer is not None
     assert (
         answer[0].text
-        == "Two kinds of weights against from scratch: higher in six and lower in six of 12 pairs."
+        == "Two kinds of weights against from scratch: higher in six and lower in six of twelve pairs."
     )
     assert say(found(0.1)).answer is None
 
@@ -333,8 +329,8 @@ def test_what_the_pretraining_saw_is_found_in_its_own_files_and_said(folder: Pat
     assert (made.own_images, made.labels_used, made.task) == (True, False, "rotation")
     sentence = say(inputs.findings).points[-1]
     assert sentence.text == (
-        "Rendered letters and digits trained ResNet-18 on 640 of the study's own training images, without their "
-        "labels, for 100 steps."
+        "Pretraining on rendered letters and digits took ResNet-18 through 640 of the study's own training images, "
+        "without their labels, for 100 steps."
     )
     assert stances(inputs.findings)[Why.MORE_TRAINING] is Stance.OPEN
 
@@ -398,7 +394,8 @@ def test_braces_in_a_title_are_letters_and_models_that_saw_the_same_share_a_sent
     made = [Pretraining(init="mine", model=model, **seen) for model in ("resnet18", "resnet50")]
     (sentence,) = pretraining(Names({"mine": "pretrained on {x}"}), made)
     assert sentence.text == (
-        "{x} trained ResNet-18 and ResNet-50 on 640 images ({data} {0}), with their labels, for 100 steps."
+        "Pretraining on {x} took ResNet-18 and ResNet-50 through 640 images ({data} {0}), with their labels, for 100 "
+        "steps."
     )
 
 

@@ -79,7 +79,7 @@ class Page:
         folded: bool = False,
     ) -> list[view.Block]:
         """Return a numbered table with a row per item, or nothing without one; `columns` make the cells."""
-        return tabulated(
+        made = tabulated(
             self.named("table", name),
             title,
             columns,
@@ -89,6 +89,7 @@ class Page:
             sortable=sortable,
             folded=folded,
         )
+        return [*made]
 
     def basis(self, title: str, found: Iterable[Difference | None]) -> str:
         """Return how the verdicts of the table `title` were reached; said before, only in which table."""

@@ -67,8 +67,8 @@ def agreement(found: Errors) -> list[Sentence]:
         return []
     text = (
         f"the {wording.number_word(len(own.runs))} runs of the best result agree pairwise on "
-        f"{wording.percent(own.same)} of the test images; a run errs on {wording.percent(own.wrong)}, "
-        f"{wording.percent(own.wrong_in_all)} of the images are wrong in every one"
+        f"{wording.percent(own.same)} of the test images; one errs on {wording.percent(own.wrong)}, "
+        f"the same {wording.percent(own.wrong_in_all)} in {wording.number_word(len(own.runs))}"
     )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("calibration",))]
 

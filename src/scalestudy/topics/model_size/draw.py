@@ -23,7 +23,7 @@ CAPTION = (
 def model_size(inputs: Inputs) -> SeriesFigure:
     """The result against the parameters of the model, a line per fraction, a panel per kind of weights."""
     grid, names = inputs.findings.grid, inputs.names
-    parameters = dict(inputs.findings.model_size.parameters)
+    parameters = {each.model: each.parameters for each in inputs.findings.setup.models if each.parameters}
     cells = plot.base_cells(inputs)
     if (
         len({parameters[cell.model] for cell in cells if cell.value is not None and cell.model in parameters})

@@ -11,7 +11,7 @@ from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.topics import plot
 from scalestudy.topics.inputs import Inputs
 
-CAPTION = "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic), means over runs. {read}"
+CAPTION = "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic); means of runs. {read}"
 CONSTANT = (
     "Where two lines lie apart at the same step, images make the difference; what a line gains further right, it"
     " gains with more steps."

@@ -22,9 +22,9 @@ NOT_READ = {
     NotRead.SCHEDULE: "not read: learning rate still high",
 }
 READINGS = {
-    Reading.DATA: "most of the difference is there at equal steps",
-    Reading.STEPS: "most of the difference comes with the further steps",
-    Reading.OPEN: "these runs do not decide which is more",
+    Reading.DATA: "most is there at equal steps",
+    Reading.STEPS: "most comes with these",
+    Reading.OPEN: "which is more is not decided",
 }
 WHY_NOT = {
     NotRead.LATE: "larger subsets were measured too late",
@@ -61,13 +61,9 @@ def equal(findings: Findings, found: Planned) -> Sentence:
 def read(found: Read, pairs: Sequence[ReadPair]) -> Sentence:
     """What the larger of two subsets had gained when the smaller one had ended, and what followed."""
     read_there = sum(pair.at is not None for pair in pairs)
-    over = (
-        "on average"
-        if read_there == len(pairs)
-        else f"on average over {share_of(read_there, len(pairs), 'pair')}"
-    )
+    over = "" if read_there == len(pairs) else f" over {share_of(read_there, len(pairs), 'pair')}"
     text = (
-        f"at equal steps, the larger of two subsets is {wording.signed_points(found.by_data.value)} in test accuracy "
+        f"at equal steps, the larger subset's test accuracy is on average {wording.signed_points(found.by_data.value)}"
         f"{over}, and its further steps bring {wording.signed_points(found.by_steps.value)}: {READINGS[found.reading]}"
     )
     return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("equal_steps",), ("equal_steps",))

@@ -212,12 +212,12 @@ def course(findings: Findings, names: Names, found: Course) -> Sentence:
         Direction.RISES: "it rises over the epochs",
         Direction.FALLS: "it falls over the epochs",
         Direction.LEVEL: "no change beyond the run-to-run spread",
-        Direction.UNSTEADY: "it rises in some pairs and falls in others",
+        Direction.UNSTEADY: "up in some pairs, down in others",
         Direction.UNTESTED: "too few seeds to judge",
     }[found.change.direction]
     text = (
-        f"The mean gain in test accuracy, {names.init(found.init)}, is {wording.signed_points(found.first)} after the "
-        f"first epoch and {wording.signed_points(found.last)} after the last: {verb}"
+        f"Mean gain in test accuracy, {names.init(found.init)}: {wording.signed_points(found.first)} after the first "
+        f"epoch, {wording.signed_points(found.last)} after the last; {verb}"
     )
     cells = [name for gain in findings.weights.of(found.init) for name in (gain.scratch, gain.cell)]
     return Sentence(wording.sentence(text), Evidence(cells=tuple(cells)), ("learning_curves",))
