@@ -26,6 +26,7 @@ IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
     r"no (trend|change) beyond the run-to-run spread",
     r"no dropout",
+    r"(has|have) no counterpart here",
 )
 
 

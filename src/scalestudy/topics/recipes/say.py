@@ -38,7 +38,11 @@ def say(findings: Findings) -> Said:
         return Said()
     recipes = [recipe(findings, names, each) for each in found.recipes if each.balance is not None]
     lead = best(findings, names, found.best)
-    first = [*selection(findings, found.best), *runner_up(findings, names, found.best)]
+    first = [
+        *of_runs(findings, found.best),
+        *selection(findings, found.best),
+        *runner_up(findings, names, found.best),
+    ]
     warnings = [*edges(findings, names), *(caveat(each) for each in found.caveats)]
     room = MOST_POINTS - len(first)
     kept = recipes if len(recipes) + len(warnings) <= room else recipes[: max(room - len(warnings), 0)]
@@ -67,16 +71,23 @@ def answer(findings: Findings, told: Sequence[Sentence]) -> tuple[Sentence, ...]
 
 
 def best(findings: Findings, names: Names, found: Best) -> Sentence:
-    """The best result, the section's lead; of how many runs, where some of its planned ones have none."""
+    """The best result, the section's lead."""
     cell = findings.grid.cells[found.cell]
     value, where = wording.percent(cell.value), setting(findings, names, cell)
     if findings.recipes.selection is not None and findings.recipes.selection.images is Images.VALIDATION:
         text = f"the setting that is best on held-out images reaches a {MEASURES[cell.primary]} of {value}: {where}"
     else:
         text = f"the best {MEASURES[cell.primary]} is {value}: {where}"
-    if len(cell.runs) < cell.planned:
-        text += f" (of {wording.number_word(len(cell.runs))} of its {cell.planned} runs)"
     return Sentence(wording.sentence(text), Evidence(cells=(cell.id,)), ("recipes",), ("best",))
+
+
+def of_runs(findings: Findings, found: Best) -> list[Sentence]:
+    """Of how many runs the best result is, where some of its planned ones have none."""
+    cell = findings.grid.cells[found.cell]
+    if len(cell.runs) == cell.planned:
+        return []
+    text = f"it is that of {wording.number_word(len(cell.runs))} of its {wording.counted(cell.planned, 'planned run')}"
+    return [Sentence(wording.sentence(text), Evidence(cells=(cell.id,)), (), ("best",))]
 
 
 def setting(findings: Findings, names: Names, cell: Cell) -> str:

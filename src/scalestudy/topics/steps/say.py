@@ -24,7 +24,7 @@ NOT_READ = {
 READINGS = {
     Reading.DATA: "most is there at equal steps",
     Reading.STEPS: "most comes with these",
-    Reading.OPEN: "which is more is not decided",
+    Reading.OPEN: "undecided which is more",
 }
 WHY_NOT = {
     NotRead.LATE: "larger subsets were measured too late",
