@@ -2,33 +2,21 @@
 
 import atexit
 import os
-import re
 import socket
 
 from filelock import FileLock, Timeout
 
 from scalestudy.errors import UserError, disk_fault
+from scalestudy.files import is_locked
 from scalestudy.study.paths import study_folder
 
 _held: list[FileLock] = []  # a lock that nothing refers to is released at once
+_SECONDS = 0.5  # longer than anybody takes who only looks whether a study is locked
 
 
 def is_worked_on(study: str) -> bool:
-    """Return whether a Snakemake works on a study, as far as it can be seen from this machine."""
-    try:
-        holder = (study_folder(study) / ".lock-holder").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    found = re.fullmatch(r"process (\d+) on (\S+)", holder)
-    if found is None or found.group(2) != socket.gethostname():
-        return found is not None
-    try:
-        os.kill(int(found.group(1)), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        pass
-    return True
+    """Return whether a Snakemake works on a study."""
+    return is_locked(study_folder(study) / ".lock")
 
 
 def lock_study(study: str) -> None:
@@ -38,7 +26,7 @@ def lock_study(study: str) -> None:
     lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_SECONDS)
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         atexit.register(holder.unlink, missing_ok=True)  # while the lock is held still
     except Timeout:
