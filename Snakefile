@@ -22,8 +22,6 @@ JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 shell.prefix(
     f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
 )
-# Snakemake finds the commands of profiles/cluster, wherever it was started.
-put_commands_on_path()
 
 note_at_exit_if_included(workflow)
 try:
@@ -35,6 +33,8 @@ except UserError as error:
 
 STUDY = PLAN.name
 RESULTS = f"results/{STUDY}"
+# Snakemake finds the commands of profiles/cluster, wherever it was started, and they know whose jobs they submit.
+put_commands_on_path(STUDY)
 
 
 localrules:
