@@ -11,7 +11,7 @@ from scalestudy.errors import UserError
 from scalestudy.workflow.ending import name_report_at_exit, note_at_exit_if_included
 from scalestudy.workflow.plan import Plan, one_of, project_files
 from scalestudy.workflow.scheduler import put_commands_on_path
-from scalestudy.workflow.starting import force, how_started
+from scalestudy.workflow.starting import force, how_started, typed_config
 
 min_version("7.32")
 # The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.
@@ -25,7 +25,7 @@ shell.prefix(
 
 note_at_exit_if_included(workflow)
 try:
-    PLAN = Plan(config, workflow.overwrite_configfiles or ())
+    PLAN = Plan(config, workflow.overwrite_configfiles or (), typed_config(workflow))
     force(workflow, PLAN.begin(how_started(sys.argv[1:], workflow)))
     PLAN.check_for_snakemakes_report(sys.argv)
 except UserError as error:

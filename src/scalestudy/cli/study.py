@@ -15,7 +15,7 @@ from scalestudy.results.read import DONE
 from scalestudy.results.status import RunStatus, clock, study_status, summary
 from scalestudy.study.config import DEFAULT_STUDY, Study, find_study, json_schema, load_study
 from scalestudy.study.runs import Run, plan_runs
-from scalestudy.workflow.asked import check_owner
+from scalestudy.workflow.asked import AS_TYPED, check_owner, require_name
 from scalestudy.workflow.commands import start_command
 from scalestudy.workflow.study_record import made_from, study_record
 
@@ -72,8 +72,9 @@ def _named(name: str, config: list[str]) -> tuple[str, dict[str, object]]:
         key, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"--config {item}: KEY=VALUE is needed")
-        # A study may be called 2026.10, which is no number here.
-        overrides[key] = value if key == "study" else parse_yaml(value, f"--config {key}")
+        overrides[key] = value if key in AS_TYPED and value else parse_yaml(value, f"--config {key}")
+    if "study" in overrides:
+        require_name(overrides["study"])
     named = str(overrides.pop("study", name or DEFAULT_STUDY))
     if name and named != name:
         raise UserError(

@@ -16,7 +16,7 @@ from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
 from scalestudy.workflow import commands
-from scalestudy.workflow.asked import asked_for, check_owner
+from scalestudy.workflow.asked import AS_TYPED, asked_for, check_owner
 from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate, relative_costs
 from scalestudy.workflow.forecast import Forecast
 from scalestudy.workflow.lock import lock_study
@@ -28,12 +28,17 @@ from scalestudy.workflow.study_record import study_record
 class Plan:
     """All jobs of a study. Rules ask it for what belongs to a wildcard, and hold no logic of their own."""
 
-    def __init__(self, config: Mapping[str, Any], configfiles: Sequence[Path | str] = ()) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        configfiles: Sequence[Path | str] = (),
+        typed: Sequence[str] = (),
+    ) -> None:
         """Load the study that Snakemake's `config` names; every other key of it wins over the file.
 
-        A file given with --configfile that holds a whole study is that study.
+        A file given with --configfile that holds a whole study is that study. `typed`: the words after --config.
         """
-        spec, overrides = asked_for(config, configfiles)
+        spec, overrides = asked_for(config, configfiles, typed)
         self.study = load_study(spec, overrides)
         self.name = self.study.name
         self.file = str(find_study(spec))
@@ -42,16 +47,12 @@ class Plan:
         self.sources = {run.weights.name: run.weights for run in self.runs.values() if run.weights}
         self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
         self.threads = self.study.compute.threads
-        self.arguments = shlex.join(
-            [
-                spec,
-                *(
-                    part
-                    for key, value in overrides.items()
-                    for part in ("--config", f"{key}={json.dumps(value)}")
-                ),
-            ]
-        )
+        words = {
+            key: commands.as_typed(value) if key in AS_TYPED else json.dumps(value)
+            for key, value in overrides.items()
+        }
+        given = [part for key, value in words.items() for part in ("--config", f"{key}={value}")]
+        self.arguments = shlex.join([spec, *given])
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
         self._known_sizes: dict[str, tuple[int, int] | None] = {}
