@@ -240,9 +240,10 @@ class Plan:
 
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
-        estimates = {run: self.estimate(run) for run in self.runs}
-        seconds = {run: each.seconds and round(each.seconds, 1) for run, each in estimates.items()}
-        Forecast(seconds, workers, all(each.measured for each in estimates.values())).write(self.name)
+        estimates = {name: self.estimate(name) for name in (*self.upstreams, *self.runs)}
+        seconds = {name: each.seconds and round(each.seconds, 1) for name, each in estimates.items()}
+        measured = all(each.measured for each in estimates.values())
+        Forecast(seconds, workers, measured, list(self.upstreams)).write(self.name)
 
     def priority(self, name: str) -> int:
         """Return a job's priority: what it takes, and then the longest job that waits for it.
