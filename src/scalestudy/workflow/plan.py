@@ -108,9 +108,10 @@ class Plan:
 
     @property
     def _sizes(self) -> dict[str, tuple[int, int] | None]:
-        """Training and test images of each dataset; None where nobody knows them yet: a job before may find out."""
+        """Training and test images of each dataset; None where nobody knows them before it is prepared."""
         for name, (settings, _) in self.datasets.items():
-            if self._known_sizes.get(name) is None:
+            known = self._known_sizes.get(name)
+            if name not in self._known_sizes or (known is None and Path(self.store(name)).is_file()):
                 self._known_sizes[name] = dataset_sizes(settings, name)
         return self._known_sizes
 
@@ -231,7 +232,7 @@ class Plan:
     @cached_property
     def speeds(self) -> Speeds:
         """Speeds measured on this machine."""
-        return Speeds.of_machine()
+        return Speeds.of_machine(self.study.compute)
 
     def estimate(self, name: str) -> Estimate:
         """Return what a run, or an upstream stage, will take."""
