@@ -17,9 +17,10 @@ from tiny import tiny_store
 from scalestudy.cli import study as study_commands
 from scalestudy.cli.study import load
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, sha256_file, write_json
+from scalestudy.files import is_locked, read_json, sha256_file, write_json
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
+from scalestudy.results.made import Made
 from scalestudy.results.weights import write_weights_record
 from scalestudy.study import paths
 from scalestudy.study.config import load_study
@@ -180,6 +181,41 @@ def test_a_copy_beside_the_page_that_was_altered_has_the_page_made_again(project
     start()
     assert not (Path("report/four") / name).exists()
     assert Path("report/four/report.html").stat().st_mtime == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["results.csv", "findings.json", "differences.csv", "figures/confusion.svg", "figures/confusion.csv"],
+)
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_whatever_lies_beside_the_page_is_made_again_where_it_is_gone_or_another(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(Path("report/four") / name)
+    assert to_make_again() >= {"report/four/report.html", "report/four/report.md"}
+    assert not any(each.startswith("results/") for each in to_make_again())
+    start()
+    assert Path("report/four/report.html").stat().st_mtime == 0
+    render_report(Path("results/four"), Path("report/four"))
+    assert to_make_again() == set()
+
+
+def test_a_report_that_was_removed_as_a_whole_is_made_again_without_a_word(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree("report/four")
+    start()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_an_earlier_report_had_and_this_one_has_not_is_noted_no_longer(project: Path) -> None:
+    notes = Made.of(Path("results/four"))
+    for name in ("partial/report.html", "figures/of_before.svg"):
+        write_json(Path("report/four") / name, {})
+        notes.add([Path("report/four") / name], "source")
+    render_report(Path("results/four"), Path("report/four"))
+    assert not Path("report/four/figures/of_before.svg").exists()
+    assert to_make_again() == set()
 
 
 @pytest.mark.parametrize(
