@@ -109,10 +109,7 @@ def write_study(
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
     config: Config = [],  # noqa: B006
 ) -> None:
-    """Write the resolved study, every run with settings and command, as JSON; first try the report's libraries."""
-    from scalestudy.report.preflight import check_report_libraries
-
-    check_report_libraries()
+    """Write the resolved study, every run with settings and command, as JSON."""
     write_json(output, load(study, config).record)
 
 

@@ -1,8 +1,11 @@
-"""One workflow at a time on a study, by a lock that ends with its process: nothing stale stays after a crash."""
+"""One workflow at a time on a study, and on a dataset, by locks that end with their process: no crash leaves any."""
 
 import atexit
 import os
 import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -41,3 +44,28 @@ def lock_study(study: str) -> None:
     except OSError as error:
         raise UserError(disk_fault(OSError(error.errno, error.strerror, str(folder)))) from None
     _held.append(lock)
+
+
+def hold_preparation(stores: Iterable[Path]) -> None:
+    """Hold each dataset store that is to be prepared, as long as this process lives.
+
+    Where another Snakemake holds one, wait until the store is there: to prepare it once more would take it away from
+    the runs that the other trains on it by then.
+    """
+    for store in sorted(stores):  # in one order everywhere, so that no two wait for each other
+        store.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(store.with_name(f".{store.name}.planned.lock"))
+        _held.append(lock)
+        if _acquired(lock):
+            continue
+        print(f"another Snakemake prepares {store}: waiting until it is there", file=sys.stderr)
+        while not (store / "dataset.json").is_file() and not _acquired(lock):
+            pass
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=_SECONDS)
+    except Timeout:
+        return False
+    return True

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +13,25 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from scalestudy.errors import UserError, disk_fault
+from scalestudy.report.preflight import check_report_libraries
+from scalestudy.report.wording import counted
+from scalestudy.results.read import read_status
+from scalestudy.results.record import WEIGHTS
 from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
+from scalestudy.training.events import require_tensorboard
 from scalestudy.workflow import commands
 from scalestudy.workflow.asked import AS_TYPED, asked_for, check_owner
 from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate, relative_costs
 from scalestudy.workflow.forecast import Forecast
-from scalestudy.workflow.lock import lock_study
+from scalestudy.workflow.lock import hold_preparation, lock_study
 from scalestudy.workflow.starting import Start
 from scalestudy.workflow.stock import Stock, clear, say, take_stock
 from scalestudy.workflow.study_record import study_record
+
+# A priority. That of a training job is the seconds that it takes, in centuries no more than this.
+BEFORE_ALL_RUNS = 10**12
 
 
 class Plan:
@@ -73,19 +82,53 @@ class Plan:
         self._stock = take_stock(self.record, self.figures, self.datasets, self.sources)
         if started == "run":
             clear(self._stock, self.name)
-            self._require_folders_to_write_to(self._stock)
+            self._note_runs_without_weights(self._stock)
+            if not self._is_finished(self._stock):
+                self._check_what_jobs_need(self._stock)
+                hold_preparation(self._stores_to_prepare(self._stock))
             return []
         say(self._stock, "it will be made again")
+        self._note_runs_without_weights(self._stock)
         self._again = {*self.runs, *self.sources} - self._stock.done
         to_train = [run for name, run in self.runs.items() if name not in self._stock.done]
         wanted = {*self.results, *self.repairs, *self.files("run.json")}
         wanted |= {str(paths.weights_record(run.weights.name)) for run in to_train if run.weights}
         return [file for file in self._stock.made_again() if file in wanted]
 
+    def _stores_to_prepare(self, stock: Stock) -> set[Path]:
+        """Return the folders of the datasets that are not there, and that runs or upstream stages wait for."""
+        left = [run for name, run in {**self.runs, **self.upstreams}.items() if name not in stock.done]
+        records = {Path(self.store(run.dataset)) for run in left}
+        return {record.parent for record in records if not record.is_file()}
+
+    def _note_runs_without_weights(self, stock: Stock) -> None:
+        """Say which finished runs have no weights though the study keeps them: that alone trains nothing again."""
+        if not self.study.save_weights:
+            return
+        done = [paths.run_folder(self.name, run) for run in self.runs if run in stock.done]
+        without = [folder for folder in done if not (folder / WEIGHTS).exists()]
+        without = [folder for folder in without if read_status(folder).get("state") != "diverged"]
+        if without:
+            more = ", ..." if len(without) > 1 else ""
+            print(
+                f"note: {counted(len(without), 'finished run')} without {WEIGHTS}, from before save_weights; to train "
+                f"again, remove the folder: {without[0]}{more}",
+                file=sys.stderr,
+            )
+
+    def _is_finished(self, stock: Stock) -> bool:
+        """Return whether nothing is left to be made."""
+        return not (stock.damaged or stock.stale) and all(Path(file).exists() for file in self.everything())
+
+    def _check_what_jobs_need(self, stock: Stock) -> None:
+        """Raise UserError where a job would fail in hours for what can be known now: libraries, folders to write to."""
+        check_report_libraries()
+        if self.study.compute.tensorboard:
+            require_tensorboard()
+        self._require_folders_to_write_to(stock)
+
     def _require_folders_to_write_to(self, stock: Stock) -> None:
         """Raise UserError where something is to be made in a folder that cannot be written to."""
-        if not (stock.damaged or stock.stale) and all(Path(file).exists() for file in self.everything()):
-            return
         to_train = [run for name, run in self.runs.items() if name not in stock.done]
         needed = {
             *(Path(self.store(run.dataset)) for run in to_train),
@@ -228,6 +271,13 @@ class Plan:
         """Return the threads to prepare a dataset with: image files are decoded on as many cores as there are."""
         settings, _ = self.datasets[dataset]
         return 16 if settings.decodes_files else 1
+
+    def preparation_priority(self, dataset: str) -> int:
+        """Return the priority of preparing a dataset: before all else, and first what needs many cores at once.
+
+        Snakemake keeps no core free for a job that needs several: once others have begun, it waits for all of them.
+        """
+        return BEFORE_ALL_RUNS + self.preparation_threads(dataset)
 
     @cached_property
     def speeds(self) -> Speeds:
