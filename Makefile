@@ -1,4 +1,4 @@
-# make        set up .venv, run the quickstart study, name its report
+# make        set up .venv, run the quickstart study, which names its report
 # make test   set up .venv, run every test
 # make check  formatting, lint, types
 # make lock   write requirements.lock anew from what .venv holds
@@ -12,7 +12,6 @@ READY := .venv/.ready
 
 report: $(READY)
 	@$(BIN)/python -m snakemake --cores all
-	@echo "The report is ready: report/quickstart/report.html"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder

@@ -9,12 +9,13 @@ from snakemake.utils import min_version
 
 from scalestudy.errors import UserError
 from scalestudy.workflow.ending import name_report_at_exit, note_at_exit_if_included
-from scalestudy.workflow.plan import Plan, one_of, project_files
+from scalestudy.workflow.plan import BEFORE_ALL_RUNS, Plan, one_of, project_files
 from scalestudy.workflow.scheduler import put_commands_on_path
-from scalestudy.workflow.starting import force, how_started
+from scalestudy.workflow.starting import force, how_started, typed_config
 
 min_version("7.32")
-# The longest runs first, so that no core idles at the end. In Snakemake 7 a priority is one number for a whole rule.
+# What runs wait for comes first, then the longest runs, so that no core idles at the end. In Snakemake 7 a priority is
+# one number for a whole rule.
 JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 
 # A job fails where any of its commands does, also before a pipe: this prefix takes the place of Snakemake's own. And
@@ -22,12 +23,10 @@ JOBS_HAVE_PRIORITIES = not snakemake_version.startswith("7.")
 shell.prefix(
     f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
 )
-# Snakemake finds the commands of profiles/cluster, wherever it was started.
-put_commands_on_path()
 
 note_at_exit_if_included(workflow)
 try:
-    PLAN = Plan(config, workflow.overwrite_configfiles or ())
+    PLAN = Plan(config, workflow.overwrite_configfiles or (), typed_config(workflow))
     force(workflow, PLAN.begin(how_started(sys.argv[1:], workflow)))
     PLAN.check_for_snakemakes_report(sys.argv)
 except UserError as error:
@@ -35,6 +34,8 @@ except UserError as error:
 
 STUDY = PLAN.name
 RESULTS = f"results/{STUDY}"
+# Snakemake finds the commands of profiles/cluster, wherever it was started, and they know whose jobs they submit.
+put_commands_on_path(STUDY)
 
 
 localrules:

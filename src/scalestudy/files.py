@@ -1,6 +1,7 @@
 """Small file helpers: atomic writes, JSON, checksums."""
 
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -48,6 +49,21 @@ def remove_unfinished(path: Path) -> None:
     """Remove what killed processes have left of writing `path`. To be called where nobody else writes it now."""
     for left in path.parent.glob(f"{glob.escape(_prefix(path))}????????{glob.escape(path.suffix)}"):
         left.unlink(missing_ok=True)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds a lock file of `filelock`, on any machine that sees the disk.
+
+    Only reads, so it serves on a read-only disk, too. True where the disk does not tell: then nobody is taken for dead.
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: who else only looks is not in the way
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 @contextmanager

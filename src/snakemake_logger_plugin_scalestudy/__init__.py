@@ -187,9 +187,9 @@ class LogHandler(LogHandlerBase):
             f"test accuracy {accuracy:.3f}, " if accuracy is not None and status.state == "complete" else ""
         )
         count = ""
+        self.statuses[status.run] = status
         if job.rule == "train":
             self.runs_done += 1
-            self.statuses[status.run] = status
             self.runs_folder = job.folder.parent
             count = f"{self.runs_done:,}/{self.runs_left or 0:,}  "
         end = self._end()
@@ -225,7 +225,7 @@ class LogHandler(LogHandlerBase):
             self._read_forecast(running[0] if running else None)
         if self.forecast is None:
             return ""
-        now = {job.folder.name: run_status(job.folder) for job in running}
+        now = {job.folder.name: run_status(job.folder) for job in self.jobs.values() if job.trains}
         left = self.forecast.seconds_left([*({**self.statuses, **now}.values())])
         if left is None:
             return ""
@@ -237,9 +237,11 @@ class LogHandler(LogHandlerBase):
         if folder is None:
             return
         self.forecast = read_forecast(folder.parent.name)
-        for run in self.forecast.seconds if self.forecast else ():
-            status = run_status(folder / run)
-            self.statuses.setdefault(run, status if status.done else RunStatus(run, "waiting", {}))
+        for each in self.forecast.folders(folder.parent.name) if self.forecast else ():
+            status = run_status(each)
+            self.statuses.setdefault(
+                each.name, status if status.done else RunStatus(each.name, "waiting", {})
+            )
 
     def _screen(self) -> RenderableType:
         """Return what stands at the bottom of the terminal."""

@@ -79,7 +79,7 @@ class Scheduler:
             ):
                 (tools / name).symlink_to(shutil.which(name) or name)
         folders = (self.profile / "bin", Path(sys.executable).parent, self.folder / "site", tools)
-        return {**os.environ, "PATH": ":".join(map(str, folders))}
+        return {**os.environ, "PATH": ":".join(map(str, folders)), "SCALESTUDY_STUDY": "digits"}
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         words: list[str | Path] = [self.profile / "bin" / command, *arguments]
@@ -287,7 +287,8 @@ def test_what_the_slurm_plugin_submits_goes_through_as_it_is_and_again_while_the
     assert (done.returncode, done.stdout) == (0, "57\n")
     assert (scheduler.folder / "called").read_text() == ("|".join(words) + "|") * 2
     assert "submission failed" not in done.stderr  # the plugin takes these words for a failure
-    pointer = scheduler.folder / ".snakemake" / "cluster" / "runs" / "resnet18_s0-1a2b"
+    pointers = scheduler.folder / ".snakemake" / "cluster" / "runs"
+    pointer = pointers / "results" / "digits" / "runs" / "resnet18_s0-1a2b"
     assert pointer.read_text() == "57"
 
 
@@ -338,7 +339,12 @@ def test_no_scheduler_at_all_is_an_error_that_says_where_to_describe_one(schedul
         ("[use\n", "cannot be read: "),
         (
             "[use]\nscheduler = mine\n[mine]\njob_id = x\n",
-            "section [mine] lacks patience, success, failure, cancel",
+            "section [mine] lacks patience, success, failure, cancel, log, queue or status",
+        ),
+        (
+            "[use]\nscheduler = auto\n[mine]\nneeds = sh\nqueue = q\n[DEFAULT]\n"
+            "job_id = x\npatience = 1\nsuccess = x\nfailure = x\ncancel = x\nlog = x\n",
+            "section [mine] lacks queue_seconds",
         ),
     ],
 )
@@ -380,7 +386,7 @@ def test_notes_of_jobs_long_gone_are_removed_and_those_of_a_job_that_is_asked_ab
     scheduler.run("scalestudy-submit", "echo", "18", str(scheduler.folder / "job script.sh"))
     left = {path.relative_to(notes).as_posix() for path in before if path.exists()}
     assert len([name for name in left if name.endswith(".sh")]) == 1
-    assert {"17.json", "runs/one"} < left
+    assert {"17.json", "runs/results/digits/runs/one"} < left
     assert not {"4.log", "4.json", "runs/gone"} & left
 
 
@@ -530,6 +536,61 @@ def test_a_job_that_ended_or_that_nobody_knows_is_submitted_again(scheduler: Sch
     scheduler.submit()
     scheduler.answer(answer)
     assert scheduler.submit(submit="echo 18").stdout == "18\n"
+
+
+def packed(scheduler: Scheduler) -> Path:
+    """Write the script of a job of so many runs that Snakemake leaves out their files; return its path."""
+    script = scheduler.folder / "group.sh"
+    properties = '{"type": "group", "groupid": "packed", "input": null, "output": null, "jobid": "1"}'
+    targets = "--target-jobs 'train:run=one' 'train:run=two' 'pretrain:weights=glyphs-1a2b'"
+    script.write_text(f"#!/bin/sh\n# properties = {properties}\npython -m snakemake {targets} --cores 1\n")
+    return script
+
+
+def test_a_job_of_more_runs_than_snakemake_lists_files_for_is_submitted_taken_over_and_known_by_its_runs(
+    scheduler: Scheduler,
+) -> None:
+    script = str(packed(scheduler))
+    submitted = scheduler.run("scalestudy-submit", "echo", "17", script)
+    assert (submitted.returncode, submitted.stdout) == (0, "17\n"), submitted.stderr
+    pointers = scheduler.folder / ".snakemake" / "cluster" / "runs"
+    for folder in ("results/digits/runs/one", "results/digits/runs/two", "weights/glyphs-1a2b"):
+        assert (pointers / folder).read_text() == "17"
+    scheduler.answer("RUNNING")
+    again = scheduler.run("scalestudy-submit", "echo", "18", script)
+    assert again.stdout == "17\n"
+    status = scheduler.folder / "results/digits/runs/two/status.json"
+    status.parent.mkdir(parents=True)
+    status.write_text('{"state": "running"}')
+    scheduler.answer("TIMEOUT")
+    scheduler.status()
+    assert json.loads(status.read_text())["reason"] == "job 17: TIMEOUT"
+
+
+def test_runs_of_one_name_in_two_studies_have_each_their_own_job(scheduler: Scheduler) -> None:
+    scheduler.submit(submit="echo 17")
+    script = scheduler.folder / "other.sh"
+    script.write_text((JOB_SCRIPT % (0, 0)).replace("results/digits", "results/others"))
+    scheduler.run("scalestudy-submit", "echo", "18", str(script))
+    pointers = scheduler.folder / ".snakemake" / "cluster" / "runs"
+    found = [(pointers / "results" / study / "runs" / "one").read_text() for study in ("digits", "others")]
+    assert found == ["17", "18"]
+
+
+def test_a_scheduler_ini_in_the_project_counts_before_the_one_that_comes_with_the_workflow(
+    scheduler: Scheduler,
+) -> None:
+    def asked() -> str:
+        words = [PROFILE / "bin" / "scalestudy-job-cancel", "17"]
+        done = subprocess.run(
+            words, cwd=scheduler.folder, capture_output=True, text=True, env=scheduler.environ, timeout=30
+        )
+        return done.stdout + done.stderr
+
+    scheduler.configure(cancel="echo mine {ids}")
+    assert asked() == "mine 17\n"
+    (scheduler.profile / "scheduler.ini").unlink()
+    assert "no scheduler's commands are here" in asked()
 
 
 def test_cancel_gives_all_ids_to_one_command(scheduler: Scheduler) -> None:

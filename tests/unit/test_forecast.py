@@ -95,10 +95,12 @@ def test_an_interrupted_run_needs_only_the_rest() -> None:
     )
 
 
-def test_the_first_forecast_of_a_study_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_estimates_of_a_study_are_kept_and_the_workers_of_the_last_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     FORECAST.write("study")
-    Forecast({"a": 1.0, "b": 1.0, "c": 1.0}, workers=8).write("study")
-    assert read_forecast("study") == FORECAST
+    Forecast({"a": 1.0, "b": 1.0, "c": 1.0}, workers=8, measured=True).write("study")
+    assert read_forecast("study") == Forecast(FORECAST.seconds, workers=8, measured=False)
     Forecast({"d": 1.0}, workers=8, measured=True).write("study")
     assert read_forecast("study") == Forecast({"d": 1.0}, workers=8, measured=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from image_folders import fill
 
+from scalestudy.study.config import Compute
 from scalestudy.study.settings import RunSettings
+from scalestudy.workflow import plan as planning
 from scalestudy.workflow.estimate import Speed, Speeds, estimate, relative_costs, speed_key
 from scalestudy.workflow.plan import Plan
 
@@ -58,7 +60,7 @@ def test_runs_on_data_of_unknown_size_start_longest_first() -> None:
 
 def test_a_measured_model_beside_a_guessed_one_does_not_turn_the_order_round() -> None:
     measured = RunSettings(model="resnet50", batch_size=8)
-    Speeds({speed_key(measured): Speed(train=9e5, evaluate=9e5)}).save()
+    Speeds({speed_key(measured): Speed(train=9e5, evaluate=9e5)}).save(Compute())
     assert order(plan_of(PICTURES)) == LONGEST_FIRST
 
 
@@ -66,8 +68,38 @@ def test_measured_speeds_decide_the_order_where_every_kind_is_measured() -> None
     slow, fast = Speed(train=10, evaluate=100), Speed(train=1000, evaluate=10_000)
     for model, speed in (("resnet18", slow), ("resnet50", fast)):
         kind = RunSettings(model=model, batch_size=8)
-        Speeds({**Speeds.of_machine().known, speed_key(kind): speed}).save()
+        Speeds({**Speeds.of_machine(Compute()).known, speed_key(kind): speed}).save(Compute())
     assert [model for model, _ in order(plan_of(PICTURES))] == ["resnet18"] * 3 + ["resnet50"] * 3
+
+
+def test_speeds_are_those_of_the_machine_and_the_way_of_computing_that_they_were_measured_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kind = RunSettings(model="resnet18", batch_size=8)
+    speed = Speed(train=10, evaluate=100)
+    Speeds({speed_key(kind): speed}).save(Compute(threads=2))
+    Speeds({"other": speed}).save(Compute(precision="float32"))
+    assert Speeds.of_machine(Compute(threads=2)).find(kind) == speed
+    others = [Compute(), Compute(threads=2, device="cpu"), Compute(threads=2, precision="float32")]
+    assert [Speeds.of_machine(each).find(kind) for each in others] == [None] * 3
+    monkeypatch.setattr("socket.gethostname", lambda: "node7")
+    assert Speeds.of_machine(Compute(threads=2)).find(kind) is None
+
+
+def test_a_dataset_of_unknown_size_is_looked_at_once_until_it_is_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = []
+    monkeypatch.setattr(planning, "dataset_sizes", lambda settings, name: looks.append(name))
+    plan = plan_of(PICTURES)
+    for name in plan.runs:
+        assert plan.estimate(name).seconds is None
+    assert len(looks) == 1
+    monkeypatch.setattr(planning, "dataset_sizes", lambda settings, name: (800, 20))
+    (dataset,) = plan.datasets
+    Path(plan.store(dataset)).parent.mkdir(parents=True)
+    Path(plan.store(dataset)).touch()
+    assert all(plan.estimate(name).seconds for name in plan.runs)
 
 
 def test_a_run_of_more_epochs_starts_before_one_of_fewer() -> None:

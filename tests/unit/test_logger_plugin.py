@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from held import hold
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from scalestudy.files import write_json, write_text
+from scalestudy.study.paths import lock_file
 from scalestudy.workflow.scheduler import NOTES
 from snakemake_logger_plugin_scalestudy import LogHandler
 
@@ -113,6 +115,7 @@ def test_of_a_hundred_jobs_those_that_run_are_on_the_screen_and_a_full_queue_is_
         handler.starts(number, f"run{number:02}")
     facts = {"epoch": 3, "epochs": 5, "test_accuracy": 0.5, "seconds_left": None, "updated": None}
     write_json(Path("results/s/runs/run97/status.json"), {"state": "running", **facts})
+    hold(lock_file(Path("results/s/runs/run97")))
     handler.console.print(handler._screen())
     shown = handler.said.getvalue().splitlines()
     assert re.fullmatch(r"  run97 +epoch 3 of 5 +test accuracy 0\.500 *", shown[0])

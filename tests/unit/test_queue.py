@@ -10,14 +10,14 @@ from typing import Any, get_args
 
 import pytest
 from finished import finish
+from held import hold, let_go
 
 from scalestudy.cli import study as commands
 from scalestudy.files import write_json, write_text
 from scalestudy.results.status import RunStatus
 from scalestudy.study.config import load_study
-from scalestudy.study.paths import run_folder
+from scalestudy.study.paths import lock_file, run_folder
 from scalestudy.study.runs import plan_runs
-from scalestudy.workflow import lock
 from scalestudy.workflow.queue import refusal_line, told
 from scalestudy.workflow.scheduler import NOTES, REMIND_SECONDS, Job, State
 
@@ -39,6 +39,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def is_in_state(run: str, state: str, **facts: Any) -> None:
+    """Write the status of a run; one that runs is locked by this process."""
+    (hold if state == "running" else let_go)(lock_file(run_folder("four", run)))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     here = {"pid": os.getpid(), "host": socket.gethostname(), "updated": now}
     known = {"epoch": 5, "epochs": 10, "test_accuracy": 0.75, "elapsed": 100.0, "seconds_left": 100.0}
@@ -74,7 +76,7 @@ def test_the_scheduler_says_who_is_queued_requeued_and_why_a_run_failed(
 ) -> None:
     squeue_says(tmp_path, monkeypatch, "50 PENDING", "51 PENDING", "52 TIMEOUT", "53 RUNNING", "7_1 RUNNING")
     for number, run in enumerate(runs):
-        write_text(NOTES / "runs" / run, f"{number + 50}")
+        write_text(NOTES / "runs" / run_folder("four", run), f"{number + 50}")
     is_in_state(runs[1], "failed", kind="terminated", reason="stopped by a signal")
     is_in_state(runs[2], "failed", kind="terminated", reason="stopped by a signal")
     is_in_state(runs[3], "running")
@@ -92,8 +94,9 @@ def test_a_run_of_a_job_that_ran_out_of_memory_elsewhere_is_not_shown_as_running
     runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     squeue_says(tmp_path, monkeypatch, "50 OUT_OF_MEMORY")
-    write_text(NOTES / "runs" / runs[0], "50")
+    write_text(NOTES / "runs" / run_folder("four", runs[0]), "50")
     is_in_state(runs[0], "running", host="node7", pid=1)
+    let_go(lock_file(run_folder("four", runs[0])))
     commands.status("four")
     assert f"  failed    {runs[0]}  job 50: OUT_OF_MEMORY\n" in capsys.readouterr().out
 
@@ -102,7 +105,7 @@ def test_a_scheduler_that_does_not_answer_changes_nothing(
     runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     squeue_says(tmp_path, monkeypatch)
-    write_text(NOTES / "runs" / runs[0], "50")
+    write_text(NOTES / "runs" / run_folder("four", runs[0]), "50")
     is_in_state(runs[0], "running")
     commands.status("four")
     assert "0 of 4 runs done, 1 running, 3 waiting" in capsys.readouterr().out
@@ -146,42 +149,31 @@ def test_a_full_queue_is_told(runs: list[str], capsys: pytest.CaptureFixture[str
     assert words in capsys.readouterr().out
 
 
+def test_the_job_of_another_study_with_the_same_run_is_not_taken_for_this_ones(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squeue_says(tmp_path, monkeypatch, "50 PENDING")
+    write_text(NOTES / "runs" / run_folder("five", runs[0]), "50")
+    commands.status("four")
+    assert capsys.readouterr().out.startswith("0 of 4 runs done, 4 waiting\n")
+    write_text(NOTES / "runs" / run_folder("four", runs[0]), "50")
+    commands.status("four")
+    assert capsys.readouterr().out.startswith("0 of 4 runs done, 1 queued, 3 waiting\n")
+
+
 def test_watching_goes_on_over_an_interrupted_run_and_over_one_that_snakemake_tries_again(
     runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run in runs[:3]:
         has_ended(run)
     is_in_state(runs[3], "failed", kind="terminated", reason="stopped by a signal")
-    lock.lock_study("four")
+    hold(Path("results/four/.lock"))
     steps: list[Callable[[], None]] = [
         lambda: has_ended(runs[3]),
         lambda: is_in_state(runs[3], "running"),
         lambda: is_in_state(runs[3], "failed", kind="scheduler", reason="job 57: TIMEOUT"),
     ]
     monkeypatch.setattr(commands.time, "sleep", lambda seconds: steps.pop()())
-    try:
-        commands.status("four", watch=True)
-    finally:
-        lock._held.pop().release()
+    commands.status("four", watch=True)
     assert not steps
     assert "4 of 4 runs done" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("holder", "expected"),
-    [
-        (f"process {os.getpid()} on {socket.gethostname()}", True),
-        (f"process {2**22 + 1} on {socket.gethostname()}", False),
-        ("process 1 on another-machine", True),
-        ("", False),
-        (None, False),
-    ],
-    ids=["its process", "a process that is gone", "another machine", "empty", "none"],
-)
-def test_whether_a_snakemake_works_on_a_study_is_seen_by_its_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str | None, expected: bool
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    if holder is not None:
-        write_text(Path("results/four/.lock-holder"), holder)
-    assert lock.is_worked_on("four") is expected

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from held import hold, let_go
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from synthetic import collected, write_synthetic_study
 
@@ -21,7 +22,7 @@ from scalestudy.findings.study import load_study
 from scalestudy.results.collect import collect, read_states, remove_leftovers
 from scalestudy.results.read import RunResult, read_run
 from scalestudy.results.record import read_record, write_record
-from scalestudy.study.paths import checkpoint_file, finished_folder
+from scalestudy.study.paths import checkpoint_file, finished_folder, lock_file
 from scalestudy.topics.findings import find_all, findings_text
 
 HEADER = (
@@ -139,18 +140,16 @@ def test_a_damaged_record_makes_the_run_failed_with_the_reason(tmp_path: Path) -
     assert "run.json is missing" in read_run(run).reason
 
 
-def test_a_run_without_files_is_missing_and_one_whose_process_died_has_failed(tmp_path: Path) -> None:
+def test_a_run_without_files_is_missing_and_one_whose_lock_nobody_holds_has_failed(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"
     assert (read_run(run).state, read_run(run).reason) == ("missing", "not run yet")
-    status = {"state": "running", "epoch": 2, "epochs": 5, "host": os.uname().nodename}
-    write_json(run / "status.json", {**status, "pid": os.getpid()})
+    write_json(run / "status.json", {"state": "running", "epoch": 2, "epochs": 5, "pid": os.getpid()})
+    hold(lock_file(run))
     assert (read_run(run).state, "at epoch 2 of 5" in read_run(run).reason) == ("running", True)
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    write_json(run / "status.json", {**status, "pid": gone.pid})
+    let_go(lock_file(run))
     assert (read_run(run).state, "killed?" in read_run(run).reason) == ("failed", True)
-    write_json(run / "status.json", {**status, "pid": gone.pid, "host": "elsewhere"})
-    assert read_run(run).state == "running"
+    lock_file(run).unlink()
+    assert read_run(run).state == "failed"
     write_json(run / "status.json", {"state": "failed", "reason": "out of memory\non cuda:0", "kind": "oom"})
     assert (read_run(run).state, read_run(run).reason) == ("failed", "out of memory on cuda:0")
 

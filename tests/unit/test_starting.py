@@ -48,5 +48,5 @@ def test_the_default_profiles_of_all_versions_agree_where_they_speak_of_the_same
     assert len(newer) == 2
     for each in newer:
         shared = seven.keys() & each.keys()
-        assert {"cores", "rerun-triggers"} <= shared
+        assert {"cores", "rerun-triggers", "keep-going"} <= shared
         assert {key: each[key] for key in shared} == {key: seven[key] for key in shared}

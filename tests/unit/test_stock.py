@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import shutil
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +13,17 @@ from typing import Any
 
 import pytest
 from finished import TEST_IMAGES, finish
+from held import hold, let_go
 from report_study import blank_figures
 from tiny import tiny_store
 
 from scalestudy.cli import study as study_commands
 from scalestudy.cli.study import load
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, sha256_file, write_json
+from scalestudy.files import is_locked, read_json, sha256_file, write_json
 from scalestudy.report.render import render_report
 from scalestudy.results.collect import collect
+from scalestudy.results.made import Made
 from scalestudy.results.weights import write_weights_record
 from scalestudy.study import paths
 from scalestudy.study.config import load_study
@@ -183,6 +187,41 @@ def test_a_copy_beside_the_page_that_was_altered_has_the_page_made_again(project
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["results.csv", "findings.json", "differences.csv", "figures/confusion.svg", "figures/confusion.csv"],
+)
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_whatever_lies_beside_the_page_is_made_again_where_it_is_gone_or_another(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(Path("report/four") / name)
+    assert to_make_again() >= {"report/four/report.html", "report/four/report.md"}
+    assert not any(each.startswith("results/") for each in to_make_again())
+    start()
+    assert Path("report/four/report.html").stat().st_mtime == 0
+    render_report(Path("results/four"), Path("report/four"))
+    assert to_make_again() == set()
+
+
+def test_a_report_that_was_removed_as_a_whole_is_made_again_without_a_word(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree("report/four")
+    start()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_an_earlier_report_had_and_this_one_has_not_is_noted_no_longer(project: Path) -> None:
+    notes = Made.of(Path("results/four"))
+    for name in ("partial/report.html", "figures/of_before.svg"):
+        write_json(Path("report/four") / name, {})
+        notes.add([Path("report/four") / name], "source")
+    render_report(Path("results/four"), Path("report/four"))
+    assert not Path("report/four/figures/of_before.svg").exists()
+    assert to_make_again() == set()
+
+
+@pytest.mark.parametrize(
     "damage", [edit("four", "five"), edit('"epochs": 2', '"epochs": 3'), lambda p: os.truncate(p, 90)]
 )
 def test_a_resolved_study_that_says_something_else_is_written_again(
@@ -276,6 +315,45 @@ def test_a_damaged_forecast_or_cache_of_speeds_is_passed_over(
     study_commands.status("four")
     study_commands.plan("four", calibrate=False)
     assert "3 of 4 runs done" in capsys.readouterr().out
+
+
+# What jobs would need, known before the first of them begins
+
+
+def test_a_library_that_the_report_needs_and_that_breaks_is_named_before_anything_is_trained(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)  # an import of it fails
+    start()  # nothing is left to be made
+    shutil.rmtree(a_run())
+    with pytest.raises(UserError, match=r"scipy \d.*scipy\.optimize.*`make` installs"):
+        start()
+
+
+def test_tensorboard_that_is_not_installed_is_said_before_anything_is_trained(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scalestudy.training.events.find_spec", lambda name: None)
+    shutil.rmtree(a_run())
+    start()
+    with pytest.raises(UserError, match="pip install tensorboard"):
+        Plan({"study": "four", "tensorboard": True}).begin("run")
+
+
+def test_finished_runs_without_the_weights_that_a_study_keeps_now_are_counted(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_ = Plan({"study": "four"}).runs
+    shutil.rmtree(Path("results/four/runs") / first)
+    Plan({"study": "four", "save_weights": True}).begin("dry-run")
+    said = capsys.readouterr().err
+    assert (
+        "note: 3 finished runs without weights.pth, from before save_weights; to train again, remove" in said
+    )
+    for folder in Path("results/four/runs").iterdir():
+        (folder / "weights.pth").write_bytes(b"weights")
+    Plan({"study": "four", "save_weights": True}).begin("dry-run")
+    assert "note:" not in capsys.readouterr().err
 
 
 # Data, weights and studies that have become others
@@ -402,3 +480,32 @@ def test_the_record_of_a_newer_version_with_a_setting_more_is_still_whole(projec
     )
     again = to_make_again()
     assert again == {"results/four/results.csv", "results/four/curves.csv"}, "another record, the same run"
+
+
+def test_a_dataset_that_another_study_prepares_is_waited_for_and_not_prepared_once_more(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [store] = Path("data").glob("[a-z]*")
+    shutil.move(store, "elsewhere")
+    shutil.rmtree("results/four/runs")
+    hold(lock := store.with_name(f".{store.name}.planned.lock"))
+    there = threading.Timer(0.2, shutil.move, ("elsewhere", store))
+    there.start()
+    start()
+    there.join()
+    assert f"another Snakemake prepares {store}: waiting until it is there\n" in capsys.readouterr().err
+    assert (store / "dataset.json").is_file()
+    shutil.move(store, "elsewhere")
+    end = threading.Timer(0.2, let_go, (lock,))
+    end.start()
+    start()  # the other one has ended without it
+    end.join()
+    assert is_locked(lock), "now it is this one's to prepare"
+
+
+def test_a_dataset_that_no_run_waits_for_is_held_by_nobody(project: Path) -> None:
+    [store] = Path("data").glob("[a-z]*")
+    shutil.rmtree(store)
+    Path("report/four/report.html").unlink()
+    start()
+    assert not is_locked(store.with_name(f".{store.name}.planned.lock"))

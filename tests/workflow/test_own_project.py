@@ -141,3 +141,22 @@ def test_included_it_says_how_to_name_its_target(own: Project, tmp_path: Path) -
     asked_for_nothing = mine.snakemake("-n", *config)
     assert "snakemake --cores all all" in asked_for_nothing.stderr.splitlines()[-1]
     assert mine.planned_jobs("all", *config)["train"] == 2
+
+
+def test_in_a_project_with_a_configuration_of_its_own_the_study_has_a_part_of_it(
+    own: Project, tmp_path: Path
+) -> None:
+    given = 'config.get("scalestudy", {})'
+    assert given in (PROJECT / "docs/own-project.md").read_text(encoding="utf-8")
+    shutil.copytree(own.root / "config", tmp_path / "config")
+    module = (own.root / "Snakefile").read_text().replace("        config\n", f"        {given}\n")
+    (tmp_path / "Snakefile").write_text(f'configfile: "own.yaml"\n\n{module}')
+    pets = own.root.parent / "pets"
+    (tmp_path / "own.yaml").write_text(
+        "samples: [a, b]\nscalestudy:\n  study: tiny\n  name: mine\n"
+        f"  dataset: {{source: imagefolder, folder: {pets}}}\n"
+    )
+    mine = Project(tmp_path, own.environment)
+    assert mine.planned_jobs()["train"] == 2
+    shown = mine.snakemake("-n", "--config", "scalestudy={name: another}")
+    assert "results/another/study.json" in shown.stdout + shown.stderr

@@ -224,8 +224,9 @@ def test_a_failed_run_leaves_a_report_of_the_others(finished: Project) -> None:
     run = next(name for name in re.findall(r"\S+", listed) if name.startswith("resnet18_none_f1of16"))
     obstacle = root / "results/partial/checkpoints" / f"{run}.lock"
     obstacle.mkdir(parents=True)  # so that its job cannot lock the run
-    failed = finished.snakemake("--cores", "2", "--keep-going", *arguments, check=False)
+    failed = finished.snakemake("--cores", "1", *arguments, check=False)
     assert failed.returncode != 0
+    assert f"failed: {run}" in failed.stderr, "the others are trained all the same, and the failure is said"
     assert not (root / "report/partial/report.html").exists(), "the place of the finished report"
     page = text_of((root / "report/partial/partial/report.html").read_text(encoding="utf-8"))
     assert "3 of 4 runs" in page

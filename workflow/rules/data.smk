@@ -14,6 +14,10 @@ rule prepare_dataset:
         "data/logs/{dataset}.log",
     wildcard_constraints:
         dataset=one_of(PLAN.datasets),
+    priority:
+        (lambda wildcards: PLAN.preparation_priority(wildcards.dataset))
+        if JOBS_HAVE_PRIORITIES
+        else BEFORE_ALL_RUNS
     threads: lambda wildcards: PLAN.preparation_threads(wildcards.dataset)
     params:
         arguments=lambda wildcards: PLAN.prepare(wildcards.dataset),
@@ -29,6 +33,7 @@ rule fetch_weights:
         "weights/logs/{weights}.log",
     wildcard_constraints:
         weights=one_of(set(PLAN.sources) - set(PLAN.upstreams)),
+    priority: BEFORE_ALL_RUNS
     params:
         arguments=lambda wildcards: PLAN.fetch(wildcards.weights),
     shell:

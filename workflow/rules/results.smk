@@ -2,7 +2,7 @@
 
 
 rule write_study:
-    """The resolved study beside its results; first of all, for it tries what the report will need."""
+    """The resolved study beside its results, from the start: it says whose results they are."""
     input:
         PLAN.file,
     output:
@@ -14,7 +14,7 @@ rule write_study:
         ),
     log:
         f"{RESULTS}/logs/write_study.log",
-    priority: 2_000_000
+    priority: BEFORE_ALL_RUNS
     params:
         study=PLAN.arguments,
     shell:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -12,10 +13,11 @@ from scalestudy.errors import UserError
 from scalestudy.files import write_json
 from scalestudy.report.wording import counted, duration
 from scalestudy.results.read import DONE
-from scalestudy.results.status import RunStatus, clock, study_status, summary
+from scalestudy.results.status import RunStatus, clock, run_status, study_status, summary
+from scalestudy.study import paths
 from scalestudy.study.config import DEFAULT_STUDY, Study, find_study, json_schema, load_study
 from scalestudy.study.runs import Run, plan_runs
-from scalestudy.workflow.asked import check_owner
+from scalestudy.workflow.asked import AS_TYPED, check_owner, require_name
 from scalestudy.workflow.commands import start_command
 from scalestudy.workflow.study_record import made_from, study_record
 
@@ -72,8 +74,9 @@ def _named(name: str, config: list[str]) -> tuple[str, dict[str, object]]:
         key, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"--config {item}: KEY=VALUE is needed")
-        # A study may be called 2026.10, which is no number here.
-        overrides[key] = value if key == "study" else parse_yaml(value, f"--config {key}")
+        overrides[key] = value if key in AS_TYPED and value else parse_yaml(value, f"--config {key}")
+    if "study" in overrides:
+        require_name(overrides["study"])
     named = str(overrides.pop("study", name or DEFAULT_STUDY))
     if name and named != name:
         raise UserError(
@@ -106,10 +109,7 @@ def write_study(
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
     config: Config = [],  # noqa: B006
 ) -> None:
-    """Write the resolved study, every run with settings and command, as JSON; first try the report's libraries."""
-    from scalestudy.report.preflight import check_report_libraries
-
-    check_report_libraries()
+    """Write the resolved study, every run with settings and command, as JSON."""
     write_json(output, load(study, config).record)
 
 
@@ -206,7 +206,7 @@ def status(
     study: Name = "",
     config: Config = [],  # noqa: B006
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again every few seconds until all runs ended.")
+        bool, typer.Option("--watch", help="Show it again every few seconds while anybody works on it.")
     ] = False,
 ) -> None:
     """Say who is done, running (epoch and time left), in the queue, interrupted, failed and waiting."""
@@ -214,63 +214,111 @@ def status(
     from rich.live import Live
     from rich.text import Text
 
-    from scalestudy.workflow.lock import is_worked_on
-    from scalestudy.workflow.queue import with_jobs
-
     asked = load(study, config)
-    name, runs = asked.study.name, [made_from(run) for run in asked.runs]
     console = Console(highlight=False)
+    now = Now.of(asked)
     if not watch:
-        for line in _status_lines(asked, with_jobs(study_status(name, runs))):
+        for line in _status_lines(asked, now):
             console.print(line, markup=False, soft_wrap=True)
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            statuses = with_jobs(study_status(name, runs))
-            live.update(Group(*map(Text, _status_lines(asked, statuses))), refresh=True)
-            ended = [each for each in statuses if each.done or each.state == "failed"]
-            # Snakemake starts a run that failed again: while it works, a failure is not yet an end.
-            final = all(each.state != "failed" for each in ended) or not is_worked_on(name)
-            if len(ended) == len(statuses) and final:
+            live.update(Group(*map(Text, _status_lines(asked, now))), refresh=True)
+            if not now.goes_on:
                 return
             time.sleep(2)
+            now = Now.of(asked)
 
 
-def _status_lines(asked: Asked, statuses: list[RunStatus]) -> list[str]:
-    """Return the summary with the expected end, a line for each run of which there is more to say, and what to type."""
+@dataclass(frozen=True)
+class Now:
+    """How far a study is: its runs, its upstream stages, and whether a Snakemake works on it."""
+
+    runs: list[RunStatus]
+    upstreams: list[RunStatus]
+    worked_on: bool
+
+    @classmethod
+    def of(cls, asked: Asked) -> "Now":
+        """Return how far the study is now."""
+        from scalestudy.workflow.lock import is_worked_on
+        from scalestudy.workflow.queue import with_jobs
+
+        planned = [made_from(run) for run in asked.runs]
+        folders = {
+            paths.weights_record(run.weights.name).parent: None
+            for run in asked.runs
+            if run.weights and run.weights.upstream
+        }
+        return cls(
+            with_jobs(study_status(asked.study.name, planned)),
+            with_jobs(list(map(run_status, folders))),
+            is_worked_on(asked.study.name),
+        )
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything more will happen by itself: Snakemake, or a job that it has left behind, is at it.
+
+        Snakemake starts a run that failed again: while it works, a failure is not yet an end.
+        """
+        at_it = any(each.state in ("running", "queued") for each in (*self.upstreams, *self.runs))
+        return at_it or (self.worked_on and not all(each.done for each in self.runs))
+
+
+def _status_lines(asked: Asked, now: Now) -> list[str]:
+    """Return the summary with the expected end, a line for each job of which there is more to say, and what to type."""
     from scalestudy.workflow.forecast import read_forecast
     from scalestudy.workflow.queue import refusal_line
 
-    lines = [summary(statuses)]
+    everything = [*now.upstreams, *now.runs]
+    lines = [summary(now.runs)]
     forecast = read_forecast(asked.study.name)
-    if forecast is not None and any(each.state == "running" for each in statuses):
-        rest = forecast.seconds_left(statuses)
+    if forecast is not None and any(each.state == "running" for each in everything):
+        rest = forecast.seconds_left(everything)
         if rest is not None:
             lines[0] += f"; about {duration(rest)} left (until {clock(rest)})"
-    if (refused := refusal_line()) and any(each.state == "waiting" for each in statuses):
+    if (refused := refusal_line()) and any(each.state == "waiting" for each in now.runs):
         lines.append(f"  {refused}")
-    for each in statuses:
-        facts = each.facts
-        if each.state == "running":
-            left = each.seconds_left
-            lines.append(
-                f"  running   {each.run}  epoch {facts.get('epoch', 0)} of {facts.get('epochs') or '?'}"
-                + (
-                    f", test accuracy {facts['test_accuracy']:.3f}"
-                    if facts.get("test_accuracy") is not None
-                    else ""
-                )
-                + (f", about {duration(left)} left" if left is not None else "")
-                + f"  ({facts.get('host') or 'unknown machine'})"
-            )
-        elif each.state in ("failed", "diverged", "interrupted") or (
-            (each.state == "queued" and facts) or (each.state == "waiting" and facts.get("reason"))
-        ):
-            lines.append(f"  {each.state:<9} {each.run}  {facts.get('reason') or ''}".rstrip())
-    states = {each.state for each in statuses}
-    if not states & {"running", "queued"} and states & {"failed", "interrupted", "waiting"}:
+    if now.worked_on:
+        lines += _lines_of_what_is_missing(asked, now)
+    lines += [line for each in now.upstreams for line in _run_lines(each, "upstream stage ")]
+    lines += [line for each in now.runs for line in _run_lines(each)]
+    if not now.goes_on and any(not each.done for each in now.runs):
         lines.append(f"  to train what is missing: {asked.start}")
     return lines
+
+
+def _lines_of_what_is_missing(asked: Asked, now: Now) -> list[str]:
+    """Return a line for each dataset, and each initial weights from elsewhere, that runs wait for."""
+    left = {each.run for each in now.runs if not each.done}
+    runs = [run for run in asked.runs if run.name in left]
+    weights = {run.weights.name: run.weights.upstream for run in runs if run.weights}
+    trained = [*runs, *filter(None, weights.values())]
+    needed = [
+        *(paths.dataset_folder(run.dataset) / "dataset.json" for run in trained),
+        *(paths.weights_record(name) for name, upstream in weights.items() if upstream is None),
+    ]
+    missing = dict.fromkeys(file.parent for file in needed if not file.is_file())
+    return [f"  runs wait for {folder}" for folder in missing]
+
+
+def _run_lines(status: RunStatus, kind: str = "") -> list[str]:
+    """Return a line about a run, or another kind of training, where there is more to say than its state."""
+    facts = status.facts
+    if status.state == "running":
+        left, accuracy = status.seconds_left, facts.get("test_accuracy")
+        return [
+            f"  running   {kind}{status.run}  epoch {facts.get('epoch', 0)} of {facts.get('epochs') or '?'}"
+            + (f", test accuracy {accuracy:.3f}" if accuracy is not None else "")
+            + (f", about {duration(left)} left" if left is not None else "")
+            + f"  ({facts.get('host') or 'unknown machine'})"
+        ]
+    if status.state in ("failed", "diverged", "interrupted") or (
+        (status.state == "queued" and facts) or (status.state == "waiting" and facts.get("reason"))
+    ):
+        return [f"  {status.state:<9} {kind}{status.run}  {facts.get('reason') or ''}".rstrip()]
+    return []
 
 
 def _count(value: int | None) -> str:
@@ -287,7 +335,6 @@ def report(
     """Render the report from the runs that are there, and name those that are not. Trains nothing."""
     from scalestudy.report.render import render_report
     from scalestudy.results.collect import collect
-    from scalestudy.study import paths
     from scalestudy.topics.findings import write_findings
 
     asked = load(study, config)

@@ -65,8 +65,8 @@ def render_report(study_dir: Path, report_dir: Path) -> Path:
             (target / file).parent.mkdir(exist_ok=True)
             (made / file).replace(target / file)
     notes = Made.of(study_dir)
-    notes.add([target / file for file in files], source)
     _remove_earlier(target, files, notes)
+    notes.add([target / file for file in files], source)
     return target / "report.html"
 
 

@@ -56,15 +56,25 @@ class Made:
         note = self.notes.get(self._name(path))
         return note is not None and path.is_file() and sha256_file(path) == note.sha256
 
+    def below(self, folder: Path) -> list[Path]:
+        """Return the files noted in a folder and those below it, whether they are there or not."""
+        start = f"{self._name(folder)}/"
+        return [folder / name.removeprefix(start) for name in self.notes if name.startswith(start)]
+
     def add(self, paths: Iterable[Path], source: str) -> None:
-        """Note files that have just been written."""
+        """Note files that have just been written; a file that is gone is noted no longer."""
         for path in paths:
             self.notes[self._name(path)] = Note(sha256=sha256_file(path), source=source)
-        kept = {name: note.model_dump() for name, note in sorted(self.notes.items())}
+        kept = {
+            name: note.model_dump() for name, note in sorted(self.notes.items()) if self._path(name).is_file()
+        }
         write_json(self.folder / "made.json", kept)
 
     def _name(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.folder / ".." / "..")).as_posix()
+
+    def _path(self, name: str) -> Path:
+        return Path(os.path.normpath(self.folder / ".." / ".." / name))  # `results` may be a link
 
 
 def digest_of_files(*paths: Path) -> str:

@@ -3,8 +3,6 @@
 import csv
 import json
 import math
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from scalestudy.files import seal_is_broken, sha256_file
+from scalestudy.files import is_locked, seal_is_broken, sha256_file
 from scalestudy.results.record import (
     COUNTED,
     MEASURED,
@@ -95,9 +93,9 @@ def read_run(run_dir: Path, now: MadeFrom | None = None) -> RunResult:
     """Return what the folder of one run holds; never raises for damaged or missing files.
 
     complete: run.json says so, its files are as they were written, and metrics.csv has every epoch once, in order,
-    each number in its range. diverged: run.json says so. running: its process is at it. failed: the job left a reason,
-    its process is gone, or a file that it left is damaged. missing: no result, or one of other data or initial weights
-    than those that are there `now`.
+    each number in its range. diverged: run.json says so. running: a process holds its lock. failed: the job left a
+    reason, nobody holds its lock any more, or a file that it left is damaged. missing: no result, or one of other data
+    or initial weights than those that are there `now`.
     """
     run = run_dir.name
     status = read_status(run_dir)
@@ -297,7 +295,7 @@ def _unfinished(run_dir: Path, status: dict[str, Any]) -> RunResult:
         reason = str(status.get("reason") or status.get("kind") or "the job left no reason")
         return RunResult(run, "failed", " ".join(reason.split()), status=status)
     if state == "running":
-        if process_is_gone(status):
+        if not is_locked(paths.lock_file(run_dir)):
             return RunResult(
                 run, "failed", f"the job ended without a word at {progress} (killed?)", status=status
             )
@@ -307,17 +305,3 @@ def _unfinished(run_dir: Path, status: dict[str, Any]) -> RunResult:
         return RunResult(run, "failed", reason, status=status, damaged=True)
     reason = "its files are not there any more" if state in DONE else "not run yet"
     return RunResult(run, "missing", reason, status=status)
-
-
-def process_is_gone(status: dict[str, Any]) -> bool:
-    """Return whether the job ran on this machine and its process no longer exists."""
-    pid = status.get("pid")
-    if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

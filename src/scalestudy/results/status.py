@@ -19,11 +19,12 @@ ORDER: tuple[State, ...] = ("complete", "diverged", "running", "queued", "interr
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of one run; `facts` is its status.json (epoch, epochs, accuracies, seconds_left, reason, host)."""
+    """The state of the run in `folder`; `facts` is its status.json (epoch, accuracies, seconds_left, reason, host)."""
 
     run: str
     state: State
     facts: dict[str, Any]
+    folder: Path = Path()
 
     @property
     def done(self) -> bool:
@@ -57,7 +58,7 @@ def _status(result: RunResult, folder: Path) -> RunStatus:
     facts = result.status or read_status(folder)
     if result.state == "failed" or (result.state == "missing" and result.record is not None):
         facts = {**facts, "reason": result.reason}
-    return RunStatus(folder.name, "waiting" if result.state == "missing" else result.state, facts)
+    return RunStatus(folder.name, "waiting" if result.state == "missing" else result.state, facts, folder)
 
 
 def summary(statuses: list[RunStatus]) -> str:

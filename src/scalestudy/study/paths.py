@@ -55,6 +55,11 @@ def checkpoint_file(run_folder: Path) -> Path:
     return above / "checkpoints" / f"{run_folder.name}.pt"
 
 
+def lock_file(run_folder: Path) -> Path:
+    """Return the lock that the process holds which trains the run in `run_folder`."""
+    return checkpoint_file(run_folder).with_suffix(".lock")
+
+
 def events_folder(run_folder: Path) -> Path:
     """Return the folder of a run's event files for TensorBoard: all runs of a study are below one folder."""
     return checkpoint_file(run_folder).parent.with_name("tensorboard") / run_folder.name

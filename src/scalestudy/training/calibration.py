@@ -35,7 +35,7 @@ def measure_speeds(kinds: Iterable[RunSettings], compute: Compute, known: Speeds
     keep_freed_memory()
     forms = choose_forms(device, precision)
     measured = {speed_key(settings): _speed(settings, device, precision, forms) for settings in kinds}
-    Speeds({**Speeds.of_machine().known, **measured}).save()
+    Speeds({**Speeds.of_machine(compute).known, **measured}).save(compute)
     return Speeds({**known.known, **measured})
 
 

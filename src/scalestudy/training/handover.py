@@ -16,14 +16,14 @@ from filelock import FileLock, Timeout
 from scalestudy.files import remove_unfinished, sha256_file
 from scalestudy.results.read import read_metrics
 from scalestudy.results.record import DamagedError, RunRecord, read_record
-from scalestudy.study.paths import RUN_FILES, checkpoint_file, finished_folder
+from scalestudy.study.paths import RUN_FILES, checkpoint_file, finished_folder, lock_file
 from scalestudy.training.checkpoint import Fingerprint
 
 
 @contextmanager
 def run_lock(run_folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Hold the run in `run_folder` while the block runs, or this process lives; wait for one that trains it."""
-    path = checkpoint_file(run_folder).with_suffix(".lock")
+    path = lock_file(run_folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

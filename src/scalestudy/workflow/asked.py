@@ -10,16 +10,27 @@ from scalestudy.study import paths
 from scalestudy.study.config import DEFAULT_STUDY
 from scalestudy.study.yaml_text import read_yaml
 
+# Texts, whatever else they could be read as: a study may be called 2026_07, which Snakemake takes for 202607.
+AS_TYPED = ("study", "name", "title")
 
-def asked_for(config: Mapping[str, Any], configfiles: Sequence[Path | str]) -> tuple[str, dict[str, Any]]:
+
+def asked_for(
+    config: Mapping[str, Any], configfiles: Sequence[Path | str], typed: Sequence[str] = ()
+) -> tuple[str, dict[str, Any]]:
     """Return the study that Snakemake's `config` names, and the keys that win over its file.
 
-    Snakemake has merged each file of --configfile into `config`. One that holds a whole study (it has a `dataset`) is
-    the study; others give keys, as --config does. Raises UserError where two studies are named.
+    Snakemake has merged each file of --configfile into `config`, but where a Snakefile of one's own hands on a part of
+    it only. A file that holds a whole study (it has a `dataset`) is the study; others give keys, as --config does.
+    `typed`: the words after --config. Raises UserError where two studies are named, or an empty one.
     """
+    config = {**config, **_texts(config, typed)}
+    if "study" in config:
+        require_name(config["study"])
     contents = [(_from_here(Path(file)), read_yaml(Path(file))) for file in configfiles]
     whole = [
-        (file, content) for file, content in contents if isinstance(content, dict) and "dataset" in content
+        (file, content)
+        for file, content in contents
+        if isinstance(content, dict) and "dataset" in content and "dataset" in config
     ]
     named = config.get("study")
     if len(whole) + (named is not None) > 1:
@@ -37,6 +48,24 @@ def asked_for(config: Mapping[str, Any], configfiles: Sequence[Path | str]) -> t
     ((file, content),) = whole
     own = _as_snakemake_reads(file)
     return file, {key: value for key, value in config.items() if key not in content or value != own.get(key)}
+
+
+def require_name(study: object) -> None:
+    """Raise UserError where a study is named by nothing, as by `study=$EMPTY`: that is not the default one."""
+    if study in (None, ""):
+        raise UserError(
+            "--config study= is empty; give the name of a study in config/, or the path of a YAML file"
+        )
+
+
+def _texts(config: Mapping[str, Any], typed: Sequence[str]) -> dict[str, str]:
+    """Return the words that Snakemake has read as something else than text, as they were typed."""
+    words = dict(word.split("=", 1) for word in typed if "=" in word)
+    return {
+        key: words[key]
+        for key in AS_TYPED
+        if words.get(key) and key in config and not isinstance(config[key], str)
+    }
 
 
 def _from_here(file: Path) -> str:

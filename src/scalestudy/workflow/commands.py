@@ -18,13 +18,15 @@ def start_command(file: Path, overrides: Mapping[str, object], target: str | Non
     """Return the command that runs the study in `file`, and goes on with it after whatever stopped it."""
     named = file.parent == CONFIG_FOLDER and file.suffix == ".yaml"
     study = file.stem if named else file.as_posix()
-    given = [f"{key}={_as_yaml(overrides[key])}" for key in sorted(overrides)]
+    given = [f"{key}={as_typed(overrides[key])}" for key in sorted(overrides)]
     begin = ["snakemake", "--cores", "all"] if target is None else ["snakemake", target]
     return _join([*begin, "--config", f"study={study}", *given])
 
 
-def _as_yaml(value: object) -> str:
-    """Return an override's value as it is typed."""
+def as_typed(value: object) -> str:
+    """Return an override's value as it is typed after --config."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,13 +1,14 @@
 """What a run will take: images, steps, memory and time, before it has run. Torch-free."""
 
 import heapq
-import json
 import math
+import socket
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json, write_json
@@ -15,6 +16,7 @@ from scalestudy.machine import cache_folder
 from scalestudy.results.record import DamagedError, read_record
 from scalestudy.study import paths
 from scalestudy.study.budget import images_seen, step_boundaries
+from scalestudy.study.config import Compute
 from scalestudy.study.dataset import DatasetSettings
 from scalestudy.study.models import forward_gmacs, model_of
 from scalestudy.study.registries import OPTIMIZERS, parts_of
@@ -172,7 +174,7 @@ def _gmacs(settings: RunSettings) -> float:
 
 
 class Speeds:
-    """Measured speeds, by what they depend on: see `speed_key`."""
+    """Measured speeds of one machine, by what else they depend on: see `speed_key`."""
 
     def __init__(self, known: Mapping[str, Speed]) -> None:
         self.known = dict(known)
@@ -182,20 +184,19 @@ class Speeds:
         return self.known.get(speed_key(settings))
 
     @classmethod
-    def of_machine(cls) -> "Speeds":
-        """Return what `scalestudy plan` has measured on this machine before."""
+    def of_machine(cls, compute: Compute) -> "Speeds":
+        """Return what `scalestudy plan` has measured before, on this machine and for runs that compute like this."""
         try:
-            content = json.loads(speeds_file().read_text(encoding="utf-8"))
+            content = _speeds_of_all_machines()[_machine(compute)]
             known = {str(key): Speed(*map(float, values)) for key, values in content.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError, AttributeError):
             return cls({})
         return cls({key: each for key, each in known.items() if each.train > 0 and each.evaluate > 0})
 
-    def save(self) -> None:
-        """Keep the speeds for later plans on this machine."""
-        write_json(
-            speeds_file(), {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())}
-        )
+    def save(self, compute: Compute) -> None:
+        """Keep the speeds for later plans on this machine, of runs that compute like this."""
+        known = {key: [each.train, each.evaluate] for key, each in sorted(self.known.items())}
+        write_json(speeds_file(), {**_speeds_of_all_machines(), _machine(compute): known})
 
     def with_finished(self, folders: Iterable[Path], train_eval: TrainEval = "last") -> "Speeds":
         """Return these speeds with those of finished runs in their place (the median of each kind)."""
@@ -236,6 +237,21 @@ def speed_key(settings: RunSettings) -> str:
     return " ".join(
         [settings.model, str(settings.image_size), settings.stem, str(settings.batch_size), *parts]
     )
+
+
+def _machine(compute: Compute) -> str:
+    """Return what speeds are measured on, as text: a home folder may be that of many machines."""
+    return f"{socket.gethostname()} {compute.device} {compute.precision} {compute.threads} thread(s)"
+
+
+def _speeds_of_all_machines() -> dict[str, Any]:
+    """Return the content of the file of measured speeds; nothing where it is absent, damaged or of an old version."""
+    try:
+        content = read_json(speeds_file())
+    except (OSError, ValueError):
+        return {}
+    found = content if isinstance(content, dict) else {}
+    return {machine: speeds for machine, speeds in found.items() if isinstance(speeds, dict)}
 
 
 def speeds_file() -> Path:

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from scalestudy.files import read_json, write_json
@@ -17,21 +17,30 @@ _LEFT = ("waiting", "queued", "interrupted")
 
 @dataclass(frozen=True)
 class Forecast:
-    """Estimated seconds of each run before the study began, None of unknown size, and how many train at once.
+    """Estimated seconds of each training before the study began, None of unknown size, and how many train at once.
 
-    `measured` says whether all speeds behind it were measured on this machine.
+    `measured` says whether all speeds behind it were measured on this machine. `upstreams` are the names of those
+    that train initial weights; the others are the study's runs.
     """
 
     seconds: dict[str, float | None]
     workers: int
     measured: bool = False
+    upstreams: list[str] = field(default_factory=list)
 
     def write(self, study: str) -> None:
-        """Keep the forecast beside the study's results, unless a whole one for these runs is there: that counts."""
-        kept = read_forecast(study)
-        if kept is None or kept.seconds.keys() != self.seconds.keys() or None in kept.seconds.values():
-            content = {"workers": self.workers, "measured": self.measured, "seconds": self.seconds}
-            write_json(_file(study), content)
+        """Keep the forecast beside the study's results. Of estimates for the same runs the first whole ones count."""
+        first = read_forecast(study)
+        if first is None or first.seconds.keys() != self.seconds.keys() or None in first.seconds.values():
+            first = self
+        write_json(_file(study), {**asdict(first), "workers": self.workers})
+
+    def folders(self, study: str) -> list[Path]:
+        """Return the folder of each training."""
+        return [
+            paths.weights_record(name).parent if name in self.upstreams else paths.run_folder(study, name)
+            for name in self.seconds
+        ]
 
     def seconds_left(self, statuses: Sequence[RunStatus]) -> float | None:
         """Return the seconds until all these runs have ended; None where nobody knows what a waiting one will take.
@@ -70,12 +79,13 @@ class Forecast:
 
 
 def read_forecast(study: str) -> Forecast | None:
-    """Return the forecast that was made when the study began, or None where there is none."""
+    """Return the forecast of a study, or None where there is none."""
     try:
         content = read_json(_file(study))
         # Version 0.1.0 wrote a zero where it knew nothing.
         seconds = {str(run): float(each) if each else None for run, each in content["seconds"].items()}
-        return Forecast(seconds, int(content["workers"]), bool(content.get("measured", False)))
+        upstreams = [str(each) for each in content.get("upstreams", [])]
+        return Forecast(seconds, int(content["workers"]), bool(content.get("measured", False)), upstreams)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent or damaged: it is only shown
         return None
 

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,28 +13,41 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from scalestudy.errors import UserError, disk_fault
+from scalestudy.report.preflight import check_report_libraries
+from scalestudy.report.wording import counted
+from scalestudy.results.read import read_status
+from scalestudy.results.record import WEIGHTS
 from scalestudy.study import paths
 from scalestudy.study.config import find_study, load_study
 from scalestudy.study.runs import Run, plan_runs
+from scalestudy.training.events import require_tensorboard
 from scalestudy.workflow import commands
-from scalestudy.workflow.asked import asked_for, check_owner
+from scalestudy.workflow.asked import AS_TYPED, asked_for, check_owner
 from scalestudy.workflow.estimate import Estimate, Speeds, dataset_sizes, estimate, relative_costs
 from scalestudy.workflow.forecast import Forecast
-from scalestudy.workflow.lock import lock_study
+from scalestudy.workflow.lock import hold_preparation, lock_study
 from scalestudy.workflow.starting import Start
 from scalestudy.workflow.stock import Stock, clear, say, take_stock
 from scalestudy.workflow.study_record import study_record
+
+# A priority. That of a training job is the seconds that it takes, in centuries no more than this.
+BEFORE_ALL_RUNS = 10**12
 
 
 class Plan:
     """All jobs of a study. Rules ask it for what belongs to a wildcard, and hold no logic of their own."""
 
-    def __init__(self, config: Mapping[str, Any], configfiles: Sequence[Path | str] = ()) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        configfiles: Sequence[Path | str] = (),
+        typed: Sequence[str] = (),
+    ) -> None:
         """Load the study that Snakemake's `config` names; every other key of it wins over the file.
 
-        A file given with --configfile that holds a whole study is that study.
+        A file given with --configfile that holds a whole study is that study. `typed`: the words after --config.
         """
-        spec, overrides = asked_for(config, configfiles)
+        spec, overrides = asked_for(config, configfiles, typed)
         self.study = load_study(spec, overrides)
         self.name = self.study.name
         self.file = str(find_study(spec))
@@ -42,16 +56,12 @@ class Plan:
         self.sources = {run.weights.name: run.weights for run in self.runs.values() if run.weights}
         self.upstreams = {name: source.upstream for name, source in self.sources.items() if source.upstream}
         self.threads = self.study.compute.threads
-        self.arguments = shlex.join(
-            [
-                spec,
-                *(
-                    part
-                    for key, value in overrides.items()
-                    for part in ("--config", f"{key}={json.dumps(value)}")
-                ),
-            ]
-        )
+        words = {
+            key: commands.as_typed(value) if key in AS_TYPED else json.dumps(value)
+            for key, value in overrides.items()
+        }
+        given = [part for key, value in words.items() for part in ("--config", f"{key}={value}")]
+        self.arguments = shlex.join([spec, *given])
         trained = [*self.runs.values(), *self.upstreams.values()]
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
         self._known_sizes: dict[str, tuple[int, int] | None] = {}
@@ -72,19 +82,53 @@ class Plan:
         self._stock = take_stock(self.record, self.figures, self.datasets, self.sources)
         if started == "run":
             clear(self._stock, self.name)
-            self._require_folders_to_write_to(self._stock)
+            self._note_runs_without_weights(self._stock)
+            if not self._is_finished(self._stock):
+                self._check_what_jobs_need(self._stock)
+                hold_preparation(self._stores_to_prepare(self._stock))
             return []
         say(self._stock, "it will be made again")
+        self._note_runs_without_weights(self._stock)
         self._again = {*self.runs, *self.sources} - self._stock.done
         to_train = [run for name, run in self.runs.items() if name not in self._stock.done]
         wanted = {*self.results, *self.repairs, *self.files("run.json")}
         wanted |= {str(paths.weights_record(run.weights.name)) for run in to_train if run.weights}
         return [file for file in self._stock.made_again() if file in wanted]
 
+    def _stores_to_prepare(self, stock: Stock) -> set[Path]:
+        """Return the folders of the datasets that are not there, and that runs or upstream stages wait for."""
+        left = [run for name, run in {**self.runs, **self.upstreams}.items() if name not in stock.done]
+        records = {Path(self.store(run.dataset)) for run in left}
+        return {record.parent for record in records if not record.is_file()}
+
+    def _note_runs_without_weights(self, stock: Stock) -> None:
+        """Say which finished runs have no weights though the study keeps them: that alone trains nothing again."""
+        if not self.study.save_weights:
+            return
+        done = [paths.run_folder(self.name, run) for run in self.runs if run in stock.done]
+        without = [folder for folder in done if not (folder / WEIGHTS).exists()]
+        without = [folder for folder in without if read_status(folder).get("state") != "diverged"]
+        if without:
+            more = ", ..." if len(without) > 1 else ""
+            print(
+                f"note: {counted(len(without), 'finished run')} without {WEIGHTS}, from before save_weights; to train "
+                f"again, remove the folder: {without[0]}{more}",
+                file=sys.stderr,
+            )
+
+    def _is_finished(self, stock: Stock) -> bool:
+        """Return whether nothing is left to be made."""
+        return not (stock.damaged or stock.stale) and all(Path(file).exists() for file in self.everything())
+
+    def _check_what_jobs_need(self, stock: Stock) -> None:
+        """Raise UserError where a job would fail in hours for what can be known now: libraries, folders to write to."""
+        check_report_libraries()
+        if self.study.compute.tensorboard:
+            require_tensorboard()
+        self._require_folders_to_write_to(stock)
+
     def _require_folders_to_write_to(self, stock: Stock) -> None:
         """Raise UserError where something is to be made in a folder that cannot be written to."""
-        if not (stock.damaged or stock.stale) and all(Path(file).exists() for file in self.everything()):
-            return
         to_train = [run for name, run in self.runs.items() if name not in stock.done]
         needed = {
             *(Path(self.store(run.dataset)) for run in to_train),
@@ -107,9 +151,10 @@ class Plan:
 
     @property
     def _sizes(self) -> dict[str, tuple[int, int] | None]:
-        """Training and test images of each dataset; None where nobody knows them yet: a job before may find out."""
+        """Training and test images of each dataset; None where nobody knows them before it is prepared."""
         for name, (settings, _) in self.datasets.items():
-            if self._known_sizes.get(name) is None:
+            known = self._known_sizes.get(name)
+            if name not in self._known_sizes or (known is None and Path(self.store(name)).is_file()):
                 self._known_sizes[name] = dataset_sizes(settings, name)
         return self._known_sizes
 
@@ -227,10 +272,17 @@ class Plan:
         settings, _ = self.datasets[dataset]
         return 16 if settings.decodes_files else 1
 
+    def preparation_priority(self, dataset: str) -> int:
+        """Return the priority of preparing a dataset: before all else, and first what needs many cores at once.
+
+        Snakemake keeps no core free for a job that needs several: once others have begun, it waits for all of them.
+        """
+        return BEFORE_ALL_RUNS + self.preparation_threads(dataset)
+
     @cached_property
     def speeds(self) -> Speeds:
         """Speeds measured on this machine."""
-        return Speeds.of_machine()
+        return Speeds.of_machine(self.study.compute)
 
     def estimate(self, name: str) -> Estimate:
         """Return what a run, or an upstream stage, will take."""
@@ -239,9 +291,10 @@ class Plan:
 
     def start(self, workers: int) -> None:
         """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
-        estimates = {run: self.estimate(run) for run in self.runs}
-        seconds = {run: each.seconds and round(each.seconds, 1) for run, each in estimates.items()}
-        Forecast(seconds, workers, all(each.measured for each in estimates.values())).write(self.name)
+        estimates = {name: self.estimate(name) for name in (*self.upstreams, *self.runs)}
+        seconds = {name: each.seconds and round(each.seconds, 1) for name, each in estimates.items()}
+        measured = all(each.measured for each in estimates.values())
+        Forecast(seconds, workers, measured, list(self.upstreams)).write(self.name)
 
     def priority(self, name: str) -> int:
         """Return a job's priority: what it takes, and then the longest job that waits for it.

@@ -47,7 +47,8 @@ def price(study: Study, runs: Sequence[Run], *, calibrate: bool, workers: int | 
     }
     jobs = [*upstreams.values(), *runs]
     train_eval = study.compute.train_eval
-    speeds = Speeds.of_machine().with_finished((run_folder(study.name, run.name) for run in runs), train_eval)
+    folders = (run_folder(study.name, run.name) for run in runs)
+    speeds = Speeds.of_machine(study.compute).with_finished(folders, train_eval)
     unknown = {speed_key(run.settings): run.settings for run in jobs if speeds.find(run.settings) is None}
     if unknown and calibrate:
         from scalestudy.training.calibration import measure_speeds

@@ -9,7 +9,7 @@ from scalestudy.workflow.scheduler import Job, Scheduler, SchedulerError, refusa
 
 def with_jobs(statuses: Sequence[RunStatus]) -> list[RunStatus]:
     """Return the states of runs with what the scheduler says about those that have not ended, where there is one."""
-    left = [each.run for each in statuses if not each.done]
+    left = [each.folder for each in statuses if not each.done]
     try:
         jobs = Scheduler.of().jobs_of(left)
     except (SchedulerError, OSError):
@@ -34,7 +34,8 @@ def refusal_line() -> str:
 def _told(status: RunStatus, job: Job | None) -> RunStatus:
     if status.done:
         return status
-    stopped = status.state == "failed" and status.facts.get("kind") in ("terminated", "scheduler")
+    said_nothing = status.facts.get("state") == "running"  # killed, if it does not run
+    stopped = said_nothing or status.facts.get("kind") in ("terminated", "scheduler")
     if job is not None and job.state == "failed" and (stopped or status.state == "running"):
         return _with_reason(replace(status, state="failed"), f"job {job.id}: {job.word}")
     if job is not None and (job.state == "waiting" or (job.state == "running" and status.state != "running")):

@@ -1,10 +1,10 @@
 """Submit, ask and cancel: what Snakemake needs from a scheduler, any that `profiles/cluster/scheduler.ini` describes.
 
-The commands in `profiles/cluster/bin` call this for each job, again and again, so it imports the standard library only.
+The commands in `profiles/cluster/bin` call this for each job, again and again, so it imports nothing that takes time.
 Notes about the jobs lie in `.snakemake/cluster/` of the directory that Snakemake runs in: `ID.json` for each job, its
 script `TOKEN.sh`, the exit code `TOKEN.exit` that the script left, `last/HASH` with the job that was last submitted
-for a set of output files, `runs/RUN` with the last job of a run, `queue` with the scheduler's last answer about all
-jobs, `refused` while it takes no more, and the scheduler's own logs.
+for a set of output files, `runs/FOLDER` with the last job of a run by the folder of its results, `queue` with the
+scheduler's last answer about all jobs, `refused` while it takes no more, and the scheduler's own logs.
 
 How a job's state is found:
 
@@ -36,15 +36,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from scalestudy.study.paths import run_folder, weights_record
+
 NOTES = Path(".snakemake", "cluster")
 PROFILE = Path(__file__).parents[3] / "profiles" / "cluster"
+OWN = Path("profiles", "cluster", "scheduler.ini")  # of the project that Snakemake runs in
+STUDY = "SCALESTUDY_STUDY"  # names the study whose jobs are submitted
 COMMAND_SECONDS = 60  # a scheduler that answers later than this has not answered
 TAIL_LINES = 20
 KEPT_SECONDS = 10 * 24 * 3600  # as long as the Slurm plugin keeps its logs
 SHORTEST_WAIT, LONGEST_WAIT = 2.0, 30.0  # seconds between two tries to submit
 REMIND_SECONDS = 600.0
 # What every section of scheduler.ini has; the other keys are for some schedulers only.
-NEEDED_KEYS = ("job_id", "patience", "success", "failure", "cancel")
+NEEDED_KEYS = ("job_id", "patience", "success", "failure", "cancel", "log")
 INSIDE = "SCALESTUDY_SUBMITS"  # set for the submit command, which may be a script that calls `sbatch` itself
 RECORD_EXIT = """\
 record={path}
@@ -69,6 +73,18 @@ class Job(NamedTuple):
     state: State
 
 
+def _complete(section: configparser.SectionProxy, ini: Path) -> configparser.SectionProxy:
+    """Return a section; SchedulerError where it lacks a key."""
+    missing = [key for key in NEEDED_KEYS if key not in section]
+    if "queue" in section and "queue_seconds" not in section:
+        missing.append("queue_seconds")
+    if "queue" not in section and "status" not in section:
+        missing.append("queue or status")
+    if missing:
+        raise SchedulerError(f"{ini}: section [{section.name}] lacks {', '.join(missing)}")
+    return section
+
+
 class Scheduler:
     """A scheduler as one section of `scheduler.ini` describes it."""
 
@@ -76,21 +92,20 @@ class Scheduler:
         self.chosen = chosen
 
     @classmethod
-    def of(cls, profile: Path = PROFILE) -> Scheduler:
-        """Return the scheduler that the profile's `scheduler.ini` names, or the one whose commands are here.
+    def of(cls) -> Scheduler:
+        """Return the scheduler that `scheduler.ini` names, or the one whose commands are here.
 
-        Raises SchedulerError where none is, or the file does not describe one.
+        The project's own profile counts before the workflow's. Raises SchedulerError where there is no scheduler, or
+        the file does not describe one.
         """
-        parser, ini = configparser.ConfigParser(interpolation=None), profile / "scheduler.ini"
+        parser = configparser.ConfigParser(interpolation=None)
+        ini = OWN if OWN.is_file() else PROFILE / "scheduler.ini"
         try:
             with ini.open(encoding="utf-8") as file:
                 parser.read_file(file)
             name = parser["use"]["scheduler"]
             if name != "auto":
-                missing = [key for key in NEEDED_KEYS if key not in parser[name]]
-                if missing:
-                    raise SchedulerError(f"{ini}: section [{name}] lacks {', '.join(missing)}")
-                return cls(parser[name])
+                return cls(_complete(parser[name], ini))
         except configparser.Error as error:
             raise SchedulerError(f"{ini} cannot be read: {' '.join(str(error).split())}") from None
         except KeyError as error:
@@ -101,7 +116,7 @@ class Scheduler:
         needed = {section: parser[section].get("needs", "").split() for section in parser.sections()}
         for section, commands in needed.items():
             if commands and all(map(shutil.which, commands)):
-                return cls(parser[section])
+                return cls(_complete(parser[section], ini))
         every = sorted({command for commands in needed.values() for command in commands})
         raise SchedulerError(
             f"no scheduler's commands are here ({', '.join(every)}); "
@@ -141,8 +156,8 @@ class Scheduler:
                 "same: look there, and cancel it. `job_id` in profiles/cluster/scheduler.ini says how an id looks"
             )
         _write(job, {"record": str(record), "script": str(script), "output": outputs})
-        for output in outputs:
-            _point_to(job, Path("runs", Path(output).parent.name))
+        for folder in {Path(output).parent for output in outputs}:
+            _point_to(job, Path("runs", folder))
         if outputs:
             _point_to(job, _last(outputs))
         print(job)
@@ -169,9 +184,10 @@ class Scheduler:
         if result is None or result.returncode != 0:
             return 1
         sys.stdout.write(result.stdout)
-        run = re.search(r"--comment[= ](?:rule_train|rule_pretrain)_wildcards_(\S+)", " ".join(words))
-        if run and "--array" not in " ".join(words) and (job := self._job_id(result.stdout)) is not None:
-            _point_to(job, Path("runs", run.group(1)))
+        said = " ".join(words)
+        found = re.search(r"--comment[= ]rule_(train|pretrain)_wildcards_(\S+)", said)
+        if found and "--array" not in said and (job := self._job_id(result.stdout)) is not None:
+            _point_to(job, Path("runs", _folder(*found.groups())))
         return 0
 
     def _run_until_accepted(
@@ -326,12 +342,13 @@ class Scheduler:
             return None
         return dict(line.split(maxsplit=1) for line in answer.splitlines() if len(line.split()) > 1)
 
-    def jobs_of(self, runs: Iterable[str]) -> dict[str, Job]:
-        """Return the latest job of each of these runs that the scheduler still knows, by the run's name.
+    def jobs_of(self, folders: Iterable[Path]) -> dict[str, Job]:
+        """Return the latest job of each run, by its name, that the scheduler still knows; a run has its own folder.
 
         For schedulers that tell about all jobs at once: nobody waits for a question a run.
         """
-        jobs = {run: job for run in runs if (job := _pointed_to(Path("runs", run))) is not None}
+        pointed = {folder.name: _pointed_to(Path("runs", folder)) for folder in folders}
+        jobs = {run: job for run, job in pointed.items() if job is not None}
         answers = (self._queue() or {}) if jobs else {}
         return {run: self._job(job, answers[job]) for run, job in jobs.items() if job in answers}
 
@@ -357,8 +374,28 @@ class Scheduler:
         return subprocess.run([*words[:at], *jobs, *words[at + 1 :]], check=False).returncode
 
 
-def put_commands_on_path() -> None:
-    """Let this process and its children find the commands of `profiles/cluster/bin` first, and their Python next."""
+def run_command(name: str, arguments: Sequence[str]) -> int:
+    """Do what the command of this name in `profiles/cluster/bin` is for; return its exit code."""
+    try:
+        scheduler = Scheduler.of()
+        if name == "scalestudy-submit":
+            return scheduler.submit(arguments)
+        if name == "scalestudy-job-cancel":
+            return scheduler.cancel(arguments)
+        if name == "scalestudy-job-status":
+            print(scheduler.status(arguments[0]))
+            return 0
+        return scheduler.stand_in([name, *arguments])
+    except SchedulerError as error:
+        return _complain(f"error: {error}")
+
+
+def put_commands_on_path(study: str) -> None:
+    """Let this process and its children find the commands of `profiles/cluster/bin` first, and their Python next.
+
+    They will know that the jobs are those of `study`.
+    """
+    os.environ[STUDY] = study
     first = [str(PROFILE / "bin"), str(Path(sys.executable).parent)]
     others = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != first[0]]
     os.environ["PATH"] = os.pathsep.join([*first, *others])
@@ -438,9 +475,19 @@ def _matches(pattern: str, text: str) -> list[str]:
 
 
 def _outputs(script: str) -> list[str]:
-    """Return the files that the job is to make, from the comment that Snakemake puts into its script."""
+    """Return the files that the job is to make, from the comment that Snakemake puts into its script.
+
+    It leaves out more than a hundred. Then each run's record stands for its files.
+    """
     found = re.search(r"^# properties = (\{.*\})$", script, flags=re.MULTILINE)
-    return list(json.loads(found.group(1)).get("output", [])) if found else []
+    outputs = json.loads(found.group(1)).get("output") if found else None
+    trained = re.findall(r"\b(train:run|pretrain:weights)=([^\s'\",]+)", script)
+    return outputs or [str(_folder(rule.partition(":")[0], name) / "run.json") for rule, name in trained]
+
+
+def _folder(rule: str, name: str) -> Path:
+    """Return the folder of a run, or of the initial weights that a job trains."""
+    return weights_record(name).parent if rule == "pretrain" else run_folder(os.environ.get(STUDY, ""), name)
 
 
 def _last(outputs: Sequence[str]) -> Path:

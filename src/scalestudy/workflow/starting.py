@@ -32,6 +32,11 @@ def how_started(arguments: Sequence[str], workflow: Any) -> Start:
     return "dry-run" if dry else "run"
 
 
+def typed_config(workflow: Any) -> list[str]:
+    """Return the words `KEY=VALUE` after --config as they were typed, in Snakemake 7 as well."""
+    return list(getattr(workflow, "config_settings", workflow).config_args or ())
+
+
 def force(workflow: Any, files: Sequence[str]) -> None:
     """Let a dry run of Snakemake 8 or newer count these files as made again; nothing on disk changes for it.
 

@@ -181,29 +181,23 @@ def _look_at_what_follows(stock: Stock, record: Mapping[str, Any], figures: Iter
     drawn = [folder / "figures" / f"{name}.{kind}" for name in figures for kind in ("svg", "png", "csv")]
     pages = [report / "report.html", report / "report.md"]
     narrow = [
-        folder / "figures" / f"{name}.narrow.svg" for name in figures
-    ]  # for phones; not every figure has one
-    copies = [report / table for table in TABLES]
-    copies += [report / "figures" / path.name for path in (*drawn, *narrow)]
-    for path in (
-        *(folder / table for table in TABLES),
-        folder / "findings.json",
-        *drawn,
-        *narrow,
-        *pages,
-        *copies,
-    ):
+        path for path in made.below(folder / "figures") if path.name.endswith(".narrow.svg")
+    ]  # for phones
+    partial = paths.partial_folder(report)
+    copies = [path for path in made.below(report) if not path.is_relative_to(partial) and path not in pages]
+    tables = [folder / table for table in TABLES]
+    for path in (*tables, folder / "findings.json", *drawn, *narrow, *pages, *copies):
         if made.altered(path):
             stock.damaged[path] = "is not as it was written"
-    if any(path in stock.damaged for path in (*copies, *narrow)):
-        stock.stale.update(dict.fromkeys(pages, "what lies beside it was altered"))
-    if any(path in stock.damaged for path in narrow):
-        stock.stale.update(dict.fromkeys(drawn, "what lies beside it was altered"))
+    for beside, made_with in (((*copies, *narrow), pages), (narrow, drawn)):
+        if not all(map(made.wrote, beside)):
+            what = "what lies beside it was altered or removed"
+            stock.stale.update({path: what for path in made_with if path.is_file()})
     with suppress(FileNotFoundError):
         if _content(folder / "study.json") != record:
             stock.stale[folder / "study.json"] = "the study is another now"
     expected = {
-        **{folder / table: runs for table in TABLES},
+        **dict.fromkeys(tables, runs),
         folder / "findings.json": source_of_findings(folder),
         **dict.fromkeys((*drawn, *pages), source_of_pages(folder)),
     }
