@@ -219,3 +219,13 @@ def test_an_upstream_stage_is_shown_as_it_trains_and_counts_in_what_is_left(
         f"  failed    upstream stage {weights}  the job ended without a word at epoch 2 of 4"
     )
     assert hint.startswith("  to train what is missing: ")
+
+
+def test_watching_may_begin_before_the_start(
+    runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = study_folder("four") / ".lock"
+    steps: list[Callable[[], None]] = [lambda: let_go(lock), lambda: hold(lock)]
+    monkeypatch.setattr(commands.time, "sleep", lambda seconds: steps.pop()())
+    commands.status("four", watch=True)
+    assert not steps

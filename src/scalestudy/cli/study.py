@@ -221,10 +221,12 @@ def status(
         for line in _status_lines(asked, now):
             console.print(line, markup=False, soft_wrap=True)
         return
+    seen_at_work = False
     with Live(console=console, auto_refresh=False) as live:
         while True:
             live.update(Group(*map(Text, _status_lines(asked, now))), refresh=True)
-            if not now.goes_on:
+            seen_at_work |= now.goes_on
+            if not now.goes_on and (seen_at_work or now.ended):
                 return
             time.sleep(2)
             now = Now.of(asked)
@@ -255,6 +257,11 @@ class Now:
             with_jobs(list(map(run_status, folders))),
             is_worked_on(asked.study.name),
         )
+
+    @property
+    def ended(self) -> bool:
+        """Whether every run has ended, be it that it failed."""
+        return all(each.done or each.state == "failed" for each in self.runs)
 
     @property
     def goes_on(self) -> bool:
