@@ -68,7 +68,7 @@ def agreement(found: Errors) -> list[Sentence]:
     text = (
         f"the {wording.number_word(len(own.runs))} runs of the best result agree pairwise on "
         f"{wording.percent(own.same)} of the test images; one errs on {wording.percent(own.wrong)}, "
-        f"the same {wording.percent(own.wrong_in_all)} in {wording.number_word(len(own.runs))}"
+        f"the {wording.number_word(len(own.runs))} together on the same {wording.percent(own.wrong_in_all)}"
     )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("calibration",))]
 
