@@ -41,7 +41,7 @@ _FAMILIES = (
     (r"vit_(\w)_(\d+)", r"ViT-\1/\2"),
     (r"swin_(\w)", r"Swin-\1"),
     (r"regnet_(\w+)", r"RegNet \1"),
-    (r"squeezenet(\w+)", r"SqueezeNet \1"),
+    (r"squeezenet(\d)_(\d)", r"SqueezeNet \1.\2"),
     (r"alexnet", "AlexNet"),
     (r"googlenet", "GoogLeNet"),
     (r"shufflenet_v2_x(\d)_(\d)", r"ShuffleNetV2 \1.\2x"),
