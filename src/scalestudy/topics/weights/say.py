@@ -36,19 +36,19 @@ WHY = {
     (
         Why.FASTER,
         Stance.FOR,
-    ): "A faster start may explain it: the lead over training from scratch shrinks over the epochs.",
+    ): "A faster start may explain the gain: the lead over training from scratch shrinks over the epochs.",
     (
         Why.FASTER,
         Stance.AGAINST,
-    ): "A faster start alone is not it: the lead grows over the epochs.",
+    ): "A faster start alone does not explain the gain: the lead grows over the epochs.",
     (
         Why.LESS_OVERFITTING,
         Stance.FOR,
-    ): "Less overfitting may explain it: with the weights, training accuracy lies less far above test accuracy.",
+    ): "Less overfitting may explain the gain: with the weights, training accuracy lies less far above test accuracy.",
     (
         Why.LESS_OVERFITTING,
         Stance.AGAINST,
-    ): "Less overfitting is not it: with the weights, training accuracy lies further above test accuracy.",
+    ): "Less overfitting does not explain the gain: with the weights, training accuracy lies further above test accuracy.",
     (
         Why.UNSUITED_RECIPE,
         Stance.FOR,
@@ -57,12 +57,12 @@ WHY = {
     (
         Why.MORE_TRAINING,
         Stance.FOR,
-    ): "The further steps of the pretraining may explain it: training from scratch for as many images "
+    ): "The further steps of the pretraining may explain the gain: training from scratch for as many images "
     "in all does better where they differ.",
     (
         Why.MORE_TRAINING,
         Stance.AGAINST,
-    ): "The further steps of the pretraining alone are not it: training from scratch for as many images does worse "
+    ): "The further steps of the pretraining alone do not explain it: training from scratch for as many images does worse "
     "where they differ.",
 }
 GOES = {
