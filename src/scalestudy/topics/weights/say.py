@@ -48,7 +48,7 @@ WHY = {
     (
         Why.LESS_OVERFITTING,
         Stance.AGAINST,
-    ): "Less overfitting does not explain the gain: with the weights, training accuracy lies further above test accuracy.",
+    ): "Less overfitting does not explain it: with the weights, training accuracy lies further above test accuracy.",
     (
         Why.UNSUITED_RECIPE,
         Stance.FOR,
@@ -62,8 +62,8 @@ WHY = {
     (
         Why.MORE_TRAINING,
         Stance.AGAINST,
-    ): "The further steps of the pretraining alone do not explain it: training from scratch for as many images does worse "
-    "where they differ.",
+    ): "The further steps of the pretraining alone do not explain it: training from scratch for as many images does "
+    "worse where they differ.",
 }
 GOES = {
     Direction.RISES: "the gain of {who} rises by {by} of the labelled images",
