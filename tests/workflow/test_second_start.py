@@ -1,6 +1,7 @@
 """A second start finishes what the first did not, trains nothing that is done, and says what it found damaged."""
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -61,6 +62,26 @@ def runs(project: Project) -> list[Path]:
 
 def report(project: Project, name: str = "report.md") -> str:
     return (project.root / "report/tiny" / name).read_text(encoding="utf-8")
+
+
+def test_tables_of_other_runs_and_a_page_without_what_lies_beside_it_are_made_again_and_nothing_is_trained(
+    copy: Project, finished: Project
+) -> None:
+    """All files are there and in the order of their times: as a run leaves them that ended after the tables."""
+    made = copy.root / "results/tiny/made.json"
+    notes = read_json(made)
+    for name in ("results.csv", "curves.csv"):
+        notes[f"results/tiny/{name}"]["source"] = "other runs"
+    made.write_text(json.dumps(notes), encoding="utf-8")
+    gone = copy.root / "report/tiny/differences.csv"
+    gone.unlink()
+    logs = {path: path.stat().st_mtime for path in (copy.root / "results/tiny/logs/train").iterdir()}
+    copy.snakemake("--cores", "1", *TINY)
+    assert read_json(made)["results/tiny/results.csv"]["source"] != "other runs"
+    assert gone.is_file()
+    assert report(copy) == report(finished)
+    assert {path: path.stat().st_mtime for path in logs} == logs
+    assert "Nothing to be done" in copy.snakemake("--cores", "1", *TINY).stderr
 
 
 def test_what_failed_is_trained_by_the_next_start_and_no_partial_report_stands_in_the_finished_ones_place(

@@ -69,7 +69,7 @@ class Plan:
         self._again: set[str] = set()
 
     def begin(self, started: Start) -> list[str]:
-        """Look at what is there, before Snakemake does; return the files that a dry run is to make again.
+        """Look at what is there, before Snakemake does; return the files that it is to make again though they are there.
 
         A start that runs jobs takes the study for itself, and takes what is damaged out of the way.
         Raises UserError where another process works on the study, or the results are another study's.
@@ -86,7 +86,7 @@ class Plan:
             if not self._is_finished(self._stock):
                 self._check_what_jobs_need(self._stock)
                 hold_preparation(self._stores_to_prepare(self._stock))
-            return []
+            return [str(path) for path in self._stock.stale]
         say(self._stock, "it will be made again")
         self._note_runs_without_weights(self._stock)
         self._again = {*self.runs, *self.sources} - self._stock.done

@@ -38,9 +38,11 @@ def typed_config(workflow: Any) -> list[str]:
 
 
 def force(workflow: Any, files: Sequence[str]) -> None:
-    """Let a dry run of Snakemake 8 or newer count these files as made again; nothing on disk changes for it.
+    """Let Snakemake 8 or newer make these files again, or in a dry run count them so; nothing on disk changes for it.
 
-    Snakemake hands the workflow its settings only after it has read the Snakefile: the files are added when it does.
+    An old time alone does not do it: where the inputs have the checksums of the last time, Snakemake calls a file up to
+    date all the same. It hands the workflow its settings only after it has read the Snakefile: the files are added when
+    it does.
     """
     if not files or not hasattr(workflow, "dag_settings"):
         return

@@ -38,6 +38,7 @@ from scalestudy.study.runs import Run, Source
 from scalestudy.workflow.study_record import made_from
 
 _LINES = 5
+_OLD = 1.0  # a time for what is to be made again; Snakemake takes 0 for no time at all
 _CLOCKS_DIFFER = 5.0  # seconds that the clocks of two machines with one file system may be apart
 
 
@@ -240,7 +241,7 @@ def clear(stock: Stock, study: str) -> None:
             os.utime(path, (now, now))  # one time for all: what follows from another is no older
     for path in stock.stale:
         try:
-            os.utime(path, (0, 0))
+            os.utime(path, (_OLD, _OLD))
         except OSError:
             stock.damaged.setdefault(path, "cannot be given another time")
     if not stock.damaged:
