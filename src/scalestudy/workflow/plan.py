@@ -69,7 +69,7 @@ class Plan:
         self._again: set[str] = set()
 
     def begin(self, started: Start) -> list[str]:
-        """Look at what is there, before Snakemake does; return the files that it is to make again though they are there.
+        """Look at what is there, before Snakemake does; return the files that are there, and that it is to make again.
 
         A start that runs jobs takes the study for itself, and takes what is damaged out of the way.
         Raises UserError where another process works on the study, or the results are another study's.
