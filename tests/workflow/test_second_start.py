@@ -76,6 +76,11 @@ def test_tables_of_other_runs_and_a_page_without_what_lies_beside_it_are_made_ag
     gone = copy.root / "report/tiny/differences.csv"
     gone.unlink()
     logs = {path: path.stat().st_mtime for path in (copy.root / "results/tiny/logs/train").iterdir()}
+    assert not {"train", "collect", "render"} & copy.planned_jobs("data", *TINY).keys(), (
+        "only what was asked for"
+    )
+    copy.snakemake("--cores", "1", "data", *TINY)
+    assert read_json(made)["results/tiny/results.csv"]["source"] == "other runs"
     copy.snakemake("--cores", "1", *TINY)
     assert read_json(made)["results/tiny/results.csv"]["source"] != "other runs"
     assert gone.is_file()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 # Options with which Snakemake runs no job of the study: it shows, lists, cleans, or is itself the job of another one.
@@ -41,16 +40,16 @@ def force(workflow: Any, files: Sequence[str]) -> None:
     """Let Snakemake 8 or newer make these files again, or in a dry run count them so; nothing on disk changes for it.
 
     An old time alone does not do it: where the inputs have the checksums of the last time, Snakemake calls a file up to
-    date all the same. It hands the workflow its settings only after it has read the Snakefile: the files are added when
-    it does.
+    date all the same. `--forcerun` would make each file a target as well, and `snakemake data` train the study: so the
+    files are given to the graph of jobs, where only those count that were asked for.
     """
     if not files or not hasattr(workflow, "dag_settings"):
         return
 
     class Forced(type(workflow)):  # type: ignore[misc]  # the class is known only here
         def __setattr__(self, name: str, value: Any) -> None:
-            if name == "dag_settings":
-                value = replace(value, forcerun=frozenset({*value.forcerun, *files}))
+            if name == "_dag" and value is not None:
+                value.forcefiles.update(files)
             super().__setattr__(name, value)
 
     workflow.__class__ = Forced
