@@ -122,9 +122,8 @@ def train(
     images = folder.name if _lies_in(paths.DATA, folder) else sha256_file(folder / "dataset.json")
     source = None
     if weights is not None:
-        known = (
-            _lies_in(paths.WEIGHTS, weights.parent) or not weights.is_file()
-        )  # a missing one is refused in a moment
+        # One that is missing is refused in a moment.
+        known = _lies_in(paths.WEIGHTS, weights.parent) or not weights.is_file()
         source = weights.parent.name if known else sha256_file(weights)
     name = names.run_name(settings, images, source, normalization)
     _start(

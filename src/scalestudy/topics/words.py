@@ -41,6 +41,8 @@ TESTED = (
 ONE_RUN = "One run of each setting and no spread over seeds: the differences decide nothing."
 TOO_FEW = "Too few runs of one setting for a spread over seeds: the differences decide nothing."
 
+NO_TREND = "shows no trend beyond the run-to-run spread"
+
 
 def basis(verdicts: Iterable[Verdict]) -> str:
     """Return the note under a table of verdicts: how they were tested, or why nothing was."""
@@ -144,9 +146,6 @@ def signed_sizes(values: Sequence[float]) -> str:
     if wording.signed_points(low) == wording.signed_points(high):
         return wording.signed_points(low)
     return f"{wording.bare_point_range(low, high)} points"
-
-
-NO_TREND = "shows no trend beyond the run-to-run spread"
 
 
 def several(names: Sequence[str], total: int, nouns: str) -> str:

@@ -181,9 +181,8 @@ def _look_at_what_follows(stock: Stock, record: Mapping[str, Any], figures: Iter
     made = Made.of(folder)
     drawn = [folder / "figures" / f"{name}.{kind}" for name in figures for kind in ("svg", "png", "csv")]
     pages = [report / "report.html", report / "report.md"]
-    narrow = [
-        path for path in made.below(folder / "figures") if path.name.endswith(".narrow.svg")
-    ]  # for phones
+    # For phones; not every figure has one.
+    narrow = [path for path in made.below(folder / "figures") if path.name.endswith(".narrow.svg")]
     partial = paths.partial_folder(report)
     copies = [path for path in made.below(report) if not path.is_relative_to(partial) and path not in pages]
     tables = [folder / table for table in TABLES]

@@ -13,8 +13,8 @@ from scalestudy.topics.inputs import Inputs
 
 CAPTION = "Test accuracy in % after every epoch against the optimizer steps so far (logarithmic); means of runs. {read}"
 CONSTANT = (
-    "Where two lines lie apart at the same step, images make the difference; what a line gains further right, it"
-    " gains with more steps."
+    "Where two lines lie apart at the same step, images make the difference; what a line gains further right, it "
+    "gains with more steps."
 )
 SCHEDULED = "Learning rates differ between lines at the same step, so that a distance there is not due to images alone."
 
