@@ -51,6 +51,7 @@ JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 GresTypes=gpu
 JobSubmitPlugins=lua
+EpilogSlurmctld={folder}/job-ended
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
@@ -66,20 +67,30 @@ PartitionName=high Nodes=node1 MaxTime=INFINITE State=UP PriorityTier=10
 """
 
 
+# The list of jobs that the controller gives the script can be one second older than the jobs for as long as none
+# of them changes: it is counted here instead, which is exact where no job is cancelled before it starts.
 JOB_SUBMIT = """\
+local function lines(name)
+    local count = 0
+    for _ in io.lines("{folder}/limit/" .. name) do count = count + 1 end
+    return count
+end
 function slurm_job_submit(job, partitions, user)
-    local file = io.open("{folder}/limit")
-    if not file then return slurm.SUCCESS end
-    local most, mine = tonumber(file:read("*l")), 0
-    file:close()
-    for _, each in pairs(slurm.jobs) do
-        if each.user_id == user and each.job_state < 3 then mine = mine + 1 end
-    end
-    if mine < most then return slurm.SUCCESS end
+    local accepted = io.open("{folder}/limit/accepted", "a")
+    if not accepted then return slurm.SUCCESS end
+    local room = lines("accepted") - lines("ended") < tonumber(io.lines("{folder}/limit/jobs")())
+    if room then accepted:write("one more\\n") end
+    accepted:close()
+    if room then return slurm.SUCCESS end
     slurm.log_user("QOSMaxSubmitJobPerUserLimit")
     return 2050
 end
 function slurm_job_modify(job, change, partitions, user) return slurm.SUCCESS end
+"""
+
+JOB_ENDED = """\
+#!/bin/sh
+test ! -d {folder}/limit || echo one more >> {folder}/limit/ended
 """
 
 
@@ -136,6 +147,9 @@ class Slurm:
         )
         (self.folder / "slurm.conf").write_text(config, encoding="utf-8")
         (self.folder / "job_submit.lua").write_text(JOB_SUBMIT.format(folder=self.folder), encoding="utf-8")
+        job_ended = self.folder / "job-ended"
+        job_ended.write_text(JOB_ENDED.format(folder=self.folder), encoding="utf-8")
+        job_ended.chmod(0o755)
         # Inside a job the plugin clears SLURM_CONF and calls srun; this cluster is not under /etc/slurm.
         srun = self.folder / "bin" / "srun"
         command = f'SLURM_CONF={self.environ["SLURM_CONF"]} exec {_find("srun")} "$@"'
@@ -203,13 +217,16 @@ class Slurm:
 
     @contextlib.contextmanager
     def limit(self, jobs: int) -> Iterator[None]:
-        """Refuse, while the block runs, a job of whoever has so many waiting and running."""
-        path = self.folder / "limit"
-        path.write_text(f"{jobs}\n", encoding="utf-8")
+        """Refuse, while the block runs, a job where so many that were submitted in it wait or run."""
+        counts = self.folder / "limit.new"
+        counts.mkdir()
+        for name, text in {"jobs": f"{jobs}\n", "accepted": "", "ended": ""}.items():
+            (counts / name).write_text(text, encoding="utf-8")
+        counts.rename(self.folder / "limit")
         try:
             yield
         finally:
-            path.unlink()
+            shutil.rmtree(self.folder / "limit")
 
     def submissions_so_far(self) -> int:
         """Return how many jobs, or arrays of jobs, were ever submitted."""
