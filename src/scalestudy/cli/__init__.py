@@ -42,15 +42,20 @@ app.command(rich_help_panel=WORKFLOW)(report.figure)
 app.command(rich_help_panel=WORKFLOW)(report.render)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"scalestudy {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"scalestudy {__version__}")
-        raise typer.Exit
+    """Take what stands before the command's name."""
 
 
 def _use_utf8() -> None:

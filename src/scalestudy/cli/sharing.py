@@ -10,7 +10,7 @@ from scalestudy.errors import UserError, printable
 
 
 def export(
-    study: Name,
+    study: Name = "",
     config: Config = [],  # noqa: B006
     output: Annotated[
         Path | None,

@@ -105,7 +105,8 @@ def check(study: Name = "", config: Config = []) -> None:  # noqa: B006
 
 
 def write_study(
-    study: Name,
+    *,
+    study: Name = "",
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
     config: Config = [],  # noqa: B006
 ) -> None:
@@ -206,7 +207,10 @@ def status(
     study: Name = "",
     config: Config = [],  # noqa: B006
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again every few seconds while anybody works on it.")
+        bool,
+        typer.Option(
+            "--watch", help="Show it again every few seconds, until who works on it, now or soon, has ended."
+        ),
     ] = False,
 ) -> None:
     """Say who is done, running (epoch and time left), in the queue, interrupted, failed and waiting."""

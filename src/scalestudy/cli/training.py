@@ -1,7 +1,7 @@
 """`scalestudy train`, `pretrain` and `fetch-weights`."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from inspect import Signature, signature
 from pathlib import Path
@@ -52,6 +52,8 @@ LogToOption = Annotated[
     Literal["none", "tensorboard"],
     typer.Option("--log-to", help="Event files for TensorBoard beside the runs."),
 ]
+# It begins from scratch, and holds no images out.
+NOT_OF_AN_UPSTREAM_STAGE = ("init", "validation", "early_stopping")
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 
@@ -61,29 +63,35 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
 }
 
 
-def _with_run_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` one flag per setting of a run, read by the parser of a study's YAML; it gets `settings`."""
+def _with_run_settings(
+    *, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag per setting of a run, read by the parser of a study's YAML; it gets `settings`."""
 
-    @wraps(command)
-    def parsed(*, given: dict[str, str], **values: Any) -> None:
-        try:
-            settings = RunSettings.model_validate(given)
-        except ValidationError as error:
-            lines = as_flags(describe(error, RunSettings), RunSettings.model_fields)
-            raise UserError("; ".join(lines)) from None
-        check_settings(settings)
-        command(settings=settings.canonical(), **values)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def parsed(*, given: dict[str, str], **values: Any) -> None:
+            try:
+                settings = RunSettings.model_validate(given)
+            except ValidationError as error:
+                lines = as_flags(describe(error, RunSettings), RunSettings.model_fields)
+                raise UserError("; ".join(lines)) from None
+            check_settings(settings)
+            command(settings=settings.canonical(), **values)
 
-    own = [each for each in signature(command).parameters.values() if each.name != "settings"]
-    parsed.__signature__ = Signature(own)  # type: ignore[attr-defined]
-    flags = {
-        key: Flag(help_text(field), default_text(field), values=_VALUES.get(key))
-        for key, field in RunSettings.model_fields.items()
-    }
-    return with_flags(flags)(parsed)
+        own = [each for each in signature(command).parameters.values() if each.name != "settings"]
+        parsed.__signature__ = Signature(own)  # type: ignore[attr-defined]
+        flags = {
+            key: Flag(help_text(field), default_text(field), values=_VALUES.get(key))
+            for key, field in RunSettings.model_fields.items()
+            if key not in without
+        }
+        return with_flags(flags)(parsed)
+
+    return decorate
 
 
-@_with_run_settings
+@_with_run_settings()
 def train(
     *,
     settings: RunSettings,
@@ -143,7 +151,7 @@ def train(
     )
 
 
-@_with_run_settings
+@_with_run_settings(without=NOT_OF_AN_UPSTREAM_STAGE)
 def pretrain(
     *,
     settings: RunSettings,
@@ -164,8 +172,6 @@ def pretrain(
     from scalestudy.results.record import read_record
     from scalestudy.results.weights import write_weights_record
 
-    if settings.init != "none":
-        raise UserError(f"--init {settings.init}: an upstream stage begins from scratch; leave it out")
     folder = _dataset(data, settings, device)
     _start(
         name=output.name,

@@ -52,6 +52,7 @@ _SET_BY_THE_RUN = {
     "image_size": "it is that of the runs that begin with these weights",
     "stem": "it is that of the runs that begin with these weights",
     "validation": "an upstream stage holds no images out",
+    "early_stopping": "an upstream stage holds no images out",
 }
 
 

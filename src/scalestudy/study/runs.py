@@ -135,10 +135,6 @@ def _check(settings: RunSettings, study: Study) -> None:
             _upstream_recipe(settings, weights.upstream),
             f"weights.{settings.init}.upstream.recipe",
         )
-        if recipe.early_stopping:
-            raise UserError(
-                f"{where}.early_stopping: an upstream stage holds no images out; take the key out"
-            )
         try:
             check_settings(recipe)
         except UserError as error:
