@@ -30,8 +30,11 @@
   follow();
 
   // A link into something folded opens it.
+  const target = () => {
+    try { return document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return null; }  // "#50%"
+  };
   const unfold = () => {
-    let place = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const place = target();
     if (!place || !place.closest("details:not([open])")) return;
     for (let each = place; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
     place.scrollIntoView();
@@ -69,6 +72,15 @@
     });
   });
 
+  // One tab stop a table: arrow keys move between its numbers, its heads that sort, its rows that unfold.
+  const stops = (table) => all("thead button, tbody a.from, tbody summary", table).filter(seen);
+  const settle = (table) => {
+    const items = stops(table);
+    const now = items.find((item) => item.tabIndex === 0) || items[0];
+    all("thead button, tbody a.from, tbody summary", table).forEach((item) => { item.tabIndex = item === now ? 0 : -1; });
+    return items.length;
+  };
+
   // The list of runs: filter by a run's settings and state, or show the runs behind one number.
   const list = document.querySelector(".runs");
   const rows = list ? all("tbody tr", list) : [];
@@ -86,6 +98,7 @@
       const shown = rows.filter((row) => { row.hidden = !wanted(row); return !row.hidden; });
       output.textContent = `${shown.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
       everything.hidden = shown.length === rows.length;
+      settle(list.querySelector("table"));
     };
     const filter = () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -125,14 +138,15 @@
   const tell = (where, label, runs, keep = false, hint = "") => {
     tip.replaceChildren(label ? `${label}\n` : "");
     const code = document.createElement("code");
-    runs.slice(0, 12).forEach((run, at) => {
+    const told = runs.length > 13 ? runs.slice(0, 12) : runs;
+    told.forEach((run, at) => {
       const known = list && document.getElementById(`run-${run}`);
       const name = document.createElement(keep && known ? "a" : "span");
       if (keep && known) name.href = `#run-${run}`;
       name.textContent = run;
       code.append(at ? "\n" : "", name);
     });
-    if (runs.length > 12) code.append(`\nand ${runs.length - 12} more runs`);
+    if (runs.length > told.length) code.append(`\nand ${runs.length - told.length} more runs`);
     tip.append(code);
     if (hint) { const small = document.createElement("span"); small.className = "small"; small.textContent = hint; tip.append(small); }
     kept = keep;
@@ -178,14 +192,6 @@
     } else if (!event.target.closest(".canvas")) hush();
   }, true);
 
-  // One tab stop a table: arrow keys move between its numbers, its heads that sort, its rows that unfold.
-  const stops = (table) => all("thead button, tbody a.from, tbody summary", table).filter(seen);
-  const settle = (table) => {
-    const items = stops(table);
-    const now = items.find((item) => item.tabIndex === 0) || items[0];
-    all("thead button, tbody a.from, tbody summary", table).forEach((item) => { item.tabIndex = item === now ? 0 : -1; });
-    return items.length;
-  };
   const next = (table, item, press) => {
     const items = stops(table);
     const line = items.filter((each) => each.closest("tr") === item.closest("tr"));
@@ -379,7 +385,6 @@
   addEventListener("beforeprint", () => {
     opened = all(".folded:not([open]), .more:not([open])");
     opened.forEach((each) => { each.open = true; });
-    clear();
   });
   addEventListener("afterprint", () => { opened.forEach((each) => { each.open = false; }); });
 })();

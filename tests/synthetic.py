@@ -53,7 +53,7 @@ RECIPE: Settings = {
 }
 WEIGHTS = {
     "glyphs": {"title": "rendered letters and digits", "source": "upstream stage"},
-    "IMAGENET1K_V1": {"title": "ImageNet-1k (V1)", "source": "torchvision"},
+    "IMAGENET1K_V1": {"title": "ImageNet-1k V1", "source": "torchvision"},
 }
 
 

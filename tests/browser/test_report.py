@@ -16,7 +16,7 @@ def open_page(browser: Any, report: Path) -> Iterator[Open]:
     """Open the report with the given context settings; fails on console messages, errors and outside requests."""
     contexts, faults = [], []
 
-    def opened(**settings: Any) -> Any:
+    def opened(place: str = "", **settings: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
         contexts.append(context)
         page = context.new_page()
@@ -28,7 +28,7 @@ def open_page(browser: Any, report: Path) -> Iterator[Open]:
                 None if request.url.startswith(("file:", "data:")) else faults.append(request.url)
             ),
         )
-        page.goto(report.as_uri())
+        page.goto(report.as_uri() + place)
         return page
 
     yield opened
@@ -106,6 +106,32 @@ def test_the_list_of_runs_filters_by_words(open_page: Open) -> None:
     assert page.locator("#filter-count").inner_text().startswith(f"{len(shown)} of")
     page.get_by_role("button", name="Show all").click()
     assert sum(row.is_visible() for row in rows.all()) == everything
+
+
+def stops(page: Any) -> int:
+    """Return how many places of the list of runs the Tab key comes to."""
+    return sum(
+        item.is_visible() and item.get_attribute("tabindex") == "0"
+        for item in page.locator(".runs table :is(button, a, summary)").all()
+    )
+
+
+def test_a_filtered_list_can_be_reached_by_keyboard_and_paper_has_all_of_it(open_page: Open) -> None:
+    page = open_page()
+    page.locator(".runs tbody summary").first.focus()
+    page.get_by_label("Filter the runs").fill("resnet50")
+    assert stops(page) == 1
+    kept = page.locator("#filter-count").inner_text()
+    page.emulate_media(media="print")
+    assert all(row.is_visible() for row in page.locator(".runs tbody tr").all())
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#filter-count").inner_text() == kept
+
+
+def test_an_address_that_names_nothing_leaves_the_page_as_it_is(open_page: Open) -> None:
+    page = open_page("#50%")
+    assert page.locator(".filter").is_visible()
 
 
 def test_a_number_leads_to_its_runs_and_tells_them(open_page: Open) -> None:

@@ -12,7 +12,15 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 from sample_report import FIGURES, LOOKS, Named, accuracy, settings
 
 from scalestudy.report import style
-from scalestudy.report.figures.base import NARROW, WIDE, Sheet, percent_axis, size_axis, time_axis
+from scalestudy.report.figures.base import (
+    NARROW,
+    WIDE,
+    Sheet,
+    count_axis,
+    percent_axis,
+    size_axis,
+    time_axis,
+)
 from scalestudy.report.figures.drawing import drawn, save
 from scalestudy.report.figures.series import Panel, Point, Series, SeriesFigure
 from scalestudy.report.inputs import MissingDataError
@@ -171,9 +179,17 @@ def test_the_font_of_boxes_counts_for_no_letter() -> None:
 
 
 @pytest.mark.parametrize(
-    "axis", [lambda axes: size_axis(axes, [("1", 90)]), lambda axes: time_axis(axes, [3.0])]
+    "axis",
+    [
+        lambda axes: size_axis(axes, [("1", 90)]),
+        *(
+            lambda axes, times=times: time_axis(axes, times)
+            for times in ([3.0], [165, 170], [9800, 10100], [20 * 86400], [0.02, 0.03])
+        ),
+        lambda axes: count_axis(axes, "x", 207, 481),
+    ],
 )
-def test_axes_of_one_value_have_a_tick(axis: Callable[[Any], None]) -> None:
+def test_axes_of_one_value_or_of_near_ones_have_a_tick(axis: Callable[[Any], None]) -> None:
     (axes,) = Sheet("One").flow(1, 1.0)
     axis(axes)
     low, high = axes.get_xlim()

@@ -16,7 +16,8 @@ from report_study import analysed, rendered
 
 from scalestudy.errors import UserError
 from scalestudy.files import read_json
-from scalestudy.report import markup, render
+from scalestudy.findings.model import IntervalKind
+from scalestudy.report import markup, render, view
 from scalestudy.report.figures.drawing import save
 from scalestudy.report.render import environment, html, markdown, render_report, templates
 from scalestudy.results.made import note_figures
@@ -221,6 +222,40 @@ def test_the_problems_of_a_broken_study_stand_at_its_top_with_their_reasons(tmp_
     assert "out of memory on cpu" in top
     assert "diverged" in top
     assert "metrics.csv, line 6: cut" in top
+
+
+def test_many_missing_runs_do_not_bury_the_answers(tmp_path: Path) -> None:
+    report = rendered(tmp_path, drawn=(), seeds=range(2), broken={"resnet50": "missing"})
+    page, text = Page(report / "report.html"), (report / "report.md").read_text(encoding="utf-8")
+    shown, more = view.MOST_PROBLEMS, 12 - view.MOST_PROBLEMS
+    assert page.source.count(f'<li><a href="#all-runs">and {more} more: see the list of runs</a></li>') == 1
+    top = text.partition("**More data?**")[0]
+    assert top.count("\n- resnet50") + top.count("\n- ResNet-50") == shown
+    assert f"- and {more} more: see the [list of runs](#all-runs)" in top
+
+
+def test_runs_that_agree_are_not_certain(tmp_path: Path) -> None:
+    """Three equal accuracies, and no spread of other cells: what the test images leave open stays open."""
+    folder = analysed(tmp_path, seeds=(0, 1, 2), accuracy=lambda settings: 0.75, classes=("a", "b"))
+    for cell in Inputs(folder).findings.grid.cells.values():
+        assert cell.result is not None
+        interval = cell.result.interval
+        assert interval is not None
+        assert interval.kind is IntervalKind.TEST_SAMPLING
+        assert interval.low < 0.75 < interval.high
+
+
+def test_what_a_killed_rendering_left_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    report = rendered(tmp_path, drawn=(), models=("resnet18",), inits=("none",), fractions=("1",))
+    (report / ".making-abc" / "figures").mkdir(parents=True)
+    (report / ".making-abc" / "report.html").write_text("half")
+    render_report(tmp_path / "results" / report.name, report)
+    assert not list(report.glob(".making-*"))
+
+
+def test_the_number_of_test_images_needs_no_data(tmp_path: Path) -> None:
+    folder = analysed(tmp_path, store=False)
+    assert ",400," in (folder / "results.csv").read_text().splitlines()[1]
 
 
 def test_one_seed_has_no_bar_and_says_so(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_a_cut_last_line_is_no_number(tmp_path: Path) -> None:
             "metrics.csv, line 1: no column epoch; its columns are separated by ';', as a spreadsheet saves them",
         ),
         (HEADER + "1,9,0.001,1,0.5,1,0.95,1,0.5,1,9\n", "metrics.csv was altered since it was written"),
+        ("\0" * 200_000, "metrics.csv cannot be read (field larger than field limit"),
         ("epoch,acc\n1,0.5\n", "metrics.csv, line 1: no column step"),
     ],
 )
@@ -125,6 +126,7 @@ def test_a_damaged_record_makes_the_run_failed_with_the_reason(tmp_path: Path) -
         ("", "empty or cut short"),
         (record[:100], "empty or cut short"),
         ("[1]", "is not a run's record"),
+        ("[" * 100_000, "empty or cut short"),
         (record.replace(f'"run": "{run.name}"', '"run": "other"'), "was altered since it was written"),
         (record.replace('"train_images": 640', '"train_images": 641'), "was altered since it was written"),
         (record.replace('"checksum": "', '"checksun": "'), "was altered since it was written"),
@@ -300,3 +302,35 @@ def test_top5_accuracy_is_there_with_more_than_ten_classes(tmp_path: Path) -> No
     collect(record, record["runs"], tmp_path)
     (row,) = table(folder)
     assert float(row["test_accuracy"]) <= float(row["test_top5_accuracy"]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "words"),
+    [
+        ("curves.csv", "run,", "ran,", "curves.csv: no column run; `scalestudy collect synthetic` makes it"),
+        (
+            "curves.csv",
+            "test_accuracy",
+            "test_acc",
+            "curves.csv: no column test_accuracy; `scalestudy collect",
+        ),
+        ("results.csv", ",reason,", ",why,", "results.csv: no column reason; `scalestudy collect synthetic`"),
+        (
+            "results.csv",
+            ",complete,",
+            ",done,",
+            "results.csv: 'done' is no state of a run; `scalestudy collect",
+        ),
+    ],
+)
+def test_an_altered_table_is_refused_in_one_line(
+    tmp_path: Path, file: str, before: str, after: str, words: str
+) -> None:
+    path = collected(tmp_path, **SMALL) / file
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(path.parent)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -3,6 +3,9 @@
 import pytest
 
 from scalestudy.report import wording
+from scalestudy.report.names import Names
+from scalestudy.report.palette import MODELS, Looks
+from scalestudy.study.config import Study
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,30 @@ def test_lists_and_sentences_are_put_together_once() -> None:
 def test_multiply_adds_have_three_digits_and_the_unit_that_suits_them() -> None:
     said = [wording.operations(each) for each in (0.5, 12.34, 820.4, 12_345.0, 1_334_000.0, None)]
     assert said == ["0.5 G", "12.3 G", "820 G", "12.3 T", "1,334 T", wording.MISSING]
+
+
+def test_weights_of_the_same_title_are_told_apart_by_their_names() -> None:
+    names = Names({"a": "pretrained on glyphs", "b": "pretrained on glyphs", "c": "digits"})
+    assert [names.title(init) for init in "abc"] == ["glyphs (a)", "glyphs (b)", "digits"]
+
+
+def test_one_epoch_and_one_step_are_singular() -> None:
+    assert [Names({}).value(key, 1) for key in ("epochs", "steps")] == ["1 epoch", "1 step"]
+    assert Names({}).value("steps", 1200) == "1,200 steps"
+
+
+def test_a_count_has_three_digits_before_its_unit_at_most() -> None:
+    assert [wording.short_count(number) for number in (999.4e6, 999.6e6)] == ["999 M", "1 G"]
+
+
+def test_no_two_of_sixteen_models_look_the_same() -> None:
+    models = [f"model{number}" for number in range(2 * len(MODELS))]
+    looks = Looks(models, ["none", "imagenet"])
+    assert len({looks.of(model, init) for model in models for init in looks.inits}) == 2 * len(models)
+
+
+def test_a_title_is_one_line_however_it_is_written() -> None:
+    study = Study.model_validate(
+        {"title": "Two\nlines\n", "dataset": {"source": "digits", "title": " Own\ndata "}}
+    )
+    assert (study.title, study.dataset.title) == ("Two lines", "Own data")

@@ -247,9 +247,9 @@ def _stat(
     estimate = None if mean is None else contrast([(1.0, mean)])
     if estimate is not None:
         bounds, kind = estimate.bounds, IntervalKind.SPREAD
-    elif len(values) > 1:
+    else:
         bounds = t_interval(values)
-    elif measure == "test_accuracy" and test_images:
+    if bounds is None and measure == "test_accuracy" and test_images:
         bounds, kind = wilson(round(values[0] * test_images), test_images), IntervalKind.TEST_SAMPLING
     if bounds is not None and any(measure.endswith(word) for word in _SHARES):
         bounds = bounds.clipped()
@@ -288,7 +288,7 @@ def _curve(name: str, runs: Sequence[Run], collected: Collected) -> Curve | None
         if measure in curves[0]
     }
     tests = np.stack([curve["test_accuracy"] for curve in curves], axis=1)
-    intervals = [t_interval(list(values)).clipped() for values in tests] if len(curves) > 1 else None
+    intervals = [_band(list(values)) for values in tests] if len(curves) > 1 else None
     return Curve(
         cell=name,
         runs=tuple(run for run, _ in own),
@@ -298,3 +298,8 @@ def _curve(name: str, runs: Sequence[Run], collected: Collected) -> Curve | None
         low=tuple(round(each.low, 6) for each in intervals) if intervals else None,
         high=tuple(round(each.high, 6) for each in intervals) if intervals else None,
     )
+
+
+def _band(values: Sequence[float]) -> Bounds:
+    """Return the interval of a curve's mean at one epoch; of no width where its runs agree."""
+    return (t_interval(values) or Bounds(values[0], values[0])).clipped()

@@ -243,4 +243,7 @@ def united(mean: Effect, parts: Iterable[float]) -> Effect:
 
 
 def _side(cell: Cell) -> Side:
-    return Side(cell=cell.id, mean=cell.value or 0.0, runs=cell.runs, seeds=cell.seeds)
+    """Return a side with the runs that its mean is of: of a complete run not every measure may be there."""
+    runs = cell.result.runs if cell.result else ()
+    seeds = dict(zip(cell.runs, cell.seeds, strict=True))
+    return Side(cell=cell.id, mean=cell.value or 0.0, runs=runs, seeds=tuple(seeds[run] for run in runs))

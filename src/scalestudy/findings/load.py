@@ -2,12 +2,12 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from scalestudy.errors import UserError
 from scalestudy.files import read_object
 from scalestudy.findings.model import Scalar
 from scalestudy.results.read import State
-from scalestudy.results.record import RECORD, DamagedError, RunRecord, read_record
+from scalestudy.results.record import COUNTED, MEASURED, RECORD, DamagedError, RunRecord, read_record
 from scalestudy.study.paths import project_of
 from scalestudy.study.settings import RunSettings
 
@@ -150,15 +150,19 @@ def _again(path: Path) -> str:
     return f"`scalestudy collect {path.resolve().parent.name}` makes it again"
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """Return a CSV with every cell as text; UserError names a file that is no table."""
+def _table(path: Path, columns: Collection[str]) -> pd.DataFrame:
+    """Return a CSV with every cell as text; UserError names a file that is no table or lacks one of `columns`."""
     try:
         # Without pandas' list of texts that mean "missing": weights may be called `None`.
-        return pd.DataFrame(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
+        table = pd.DataFrame(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     except (ValueError, OSError) as error:
         raise UserError(
             f"{path}: not a whole table ({' '.join(str(error).split())}); {_again(path)}"
         ) from error
+    for column in columns:
+        if column not in table:
+            raise UserError(f"{path}: no column {column}; {_again(path)}")
+    return table
 
 
 def _runs(path: Path, study: Mapping[str, Any]) -> tuple[Run, ...]:
@@ -166,9 +170,12 @@ def _runs(path: Path, study: Mapping[str, Any]) -> tuple[Run, ...]:
     # An older study.json lacks later settings: their defaults are what was done before there were any.
     defaults = RunSettings().model_dump(mode="json")
     settings = {planned["run"]: {**defaults, **planned["settings"]} for planned in study["runs"]}
-    table = _table(path)
-    if "run" not in table or list(table["run"]) != list(settings) or table.empty:
+    table = _table(path, _DESCRIBED)
+    if list(table["run"]) != list(settings) or table.empty:
         raise UserError(f"{path} has other runs than study.json; {_again(path)}")
+    for state in table["state"]:
+        if state not in get_args(State):
+            raise UserError(f"{path}: {state!r} is no state of a run; {_again(path)}")
     skipped = {*_DESCRIBED, *TEXT, *(key for own in settings.values() for key in own)}
     numbers = _numbers(table[[name for name in table if name not in skipped]], path)
     return tuple(
@@ -203,7 +210,7 @@ def _curves(path: Path) -> dict[str, Curve]:
     """Return each run's epochs, column by column."""
     if not path.is_file():
         return {}
-    table = _table(path)
+    table = _table(path, ("run", *COUNTED, *MEASURED))
     numbers = _numbers(table.drop(columns="run"), path)
     return {
         str(run): {str(name): own[name].to_numpy(dtype=np.float64) for name in own}

@@ -49,8 +49,8 @@ class IntervalKind(StrEnum):
     """What an interval of 95 % covers.
 
     SPREAD: run-to-run spread as verdicts use it (`stats.spread`: pooled over cells, or the cell's own where
-    larger). SEEDS: Student's t over the cell's own runs. TEST_SAMPLING: Wilson's, of one run; which test
-    images were drawn, and nothing else.
+    larger). SEEDS: Student's t over the cell's own runs. TEST_SAMPLING: Wilson's, of one run, or of runs
+    that all got as many images right; which test images were drawn, and nothing else.
     """
 
     SPREAD = "spread"

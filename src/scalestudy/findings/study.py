@@ -22,11 +22,13 @@ from scalestudy.findings.compare import (
 )
 from scalestudy.findings.load import Collected, Predictions, Run, load
 from scalestudy.findings.model import Cell, Effect, Grid, Measure, SeriesTrend
-from scalestudy.results.measures import majority_accuracy, measures, primary_measure
+from scalestudy.results.measures import majority_accuracy, primary_measure
 from scalestudy.stats.calibration import expected_calibration_error
 from scalestudy.stats.estimate import Mean
 
 Found = TypeVar("Found")
+# Columns of results.csv, with `test_` before them.
+_OF_TEST_IMAGES: tuple[Measure, ...] = ("balanced_accuracy", "macro_f1", "top5_accuracy")
 
 
 class Study:
@@ -154,12 +156,11 @@ class Study:
             found["gap"] = found["train_eval_accuracy"] - found["test_accuracy"]
         saved = self.collected.predictions(run)
         self._outcomes[run.name] = None if saved is None else Outcome(saved.correct, saved.labels_sha256)
+        for measure in _OF_TEST_IMAGES:
+            if f"test_{measure}" in run.values:
+                found[measure] = run.values[f"test_{measure}"]
         if saved is not None:
-            own = measures(saved.labels, saved.predictions, saved.probabilities)
-            found["balanced_accuracy"], found["macro_f1"] = own.balanced_accuracy, own.macro_f1
             found["ece"] = expected_calibration_error(saved.confidence, saved.correct)
-            if own.top5_accuracy is not None:
-                found["top5_accuracy"] = own.top5_accuracy
             if not self.test_counts:
                 classes = saved.probabilities.shape[1]
                 self.test_counts = [int(n) for n in np.bincount(saved.labels, minlength=classes)]

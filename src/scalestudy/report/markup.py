@@ -6,10 +6,7 @@ from scalestudy.report.wording import MINUS, MISSING
 
 
 def anchor(text: str) -> str:
-    """Return `text` as an id for a deep link: letters and digits of any script, the rest as hyphens.
-
-    Different texts of plain letters, digits, `_`, `.` and `-` keep different ids.
-    """
+    """Return `text` as an id for a deep link: letters and digits of any script, the rest as hyphens."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-") or "x"
 
 

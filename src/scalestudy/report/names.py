@@ -1,6 +1,7 @@
 """The names that people read, for models, initial weights, settings and their values."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -51,14 +52,19 @@ _FAMILIES = (
     (r"fastnet_relu", "FastNet (ReLU)"),
     (r"fastnet_(\w+)", r"FastNet \1"),
 )
-_IMAGENET = re.compile(r"IMAGENET1K_V(\d+)")
 
 
 class Names:
-    """The names of one study's things; `titles` are what its initial weights are called in study.json."""
+    """The names of one study's things; `titles` are what its initial weights are called in study.json.
+
+    Titles that several have are followed by the weights' names: `glyphs (a)`, `glyphs (b)`.
+    """
 
     def __init__(self, titles: Mapping[str, str]) -> None:
-        self.titles = titles
+        often = Counter(titles.values())
+        self.titles = {
+            name: title if often[title] == 1 else f"{title} ({name})" for name, title in titles.items()
+        }
 
     def model(self, name: str) -> str:
         """Return `ResNet-18` for `resnet18`; names of unknown form stay as they are."""
@@ -71,10 +77,8 @@ class Names:
         """Return what the weights were trained on, or the weights' own name; `from scratch` for none."""
         if init == "none":
             return "from scratch"
-        if (title := self.titles.get(init, init)) != init:
-            return title.removeprefix("pretrained on ")
-        found = _IMAGENET.fullmatch(init)
-        return f"ImageNet-1k (V{found[1]})" if found else init
+        title = self.titles.get(init, init)
+        return title if title == init else title.removeprefix("pretrained on ")
 
     def init(self, name: str) -> str:
         """Return `from scratch` or `pretrained on ...`."""
@@ -114,9 +118,9 @@ class Names:
         if isinstance(value, bool):
             return self.setting(key) if value else f"no {self.setting(key)}"
         if key == "steps":
-            return "epochs instead of steps" if value is None else f"{plain(value)} steps"
+            return "epochs instead of steps" if value is None else wording.counted(int(str(value)), "step")
         if key == "epochs":
-            return f"{plain(value)} epochs"
+            return wording.counted(int(str(value)), "epoch")
         if key in _ABSENT_AT_ZERO and value in (0, "0"):
             return f"no {self.setting(key)}"
         if key == "validation":

@@ -29,14 +29,15 @@ VARIABLES = {
     **{colour: f"--model-{number}" for number, colour in enumerate(MODELS, 1)},
 }
 
-# Line styles are written in points, so that they do not depend on the width of the line.
+# Line styles are written in points, so that they do not depend on the width of the line. The second marker is for the
+# models after the eighth, whose colours come round again.
 INITS = (
-    ((0, (4, 2.2)), "o"),
-    ((0, ()), "s"),
-    ((0, (1, 1.6)), "^"),
-    ((0, (6, 2, 1, 2)), "D"),
-    ((0, (8, 2)), "v"),
-    ((0, (2, 1, 1, 1, 1, 1)), "P"),
+    ((0, (4, 2.2)), "op"),
+    ((0, ()), "s*"),
+    ((0, (1, 1.6)), "^X"),
+    ((0, (6, 2, 1, 2)), "Dd"),
+    ((0, (8, 2)), "v<"),
+    ((0, (2, 1, 1, 1, 1, 1)), "Ph"),
 )
 
 
@@ -70,5 +71,6 @@ class Looks:
         """Return the look of a model with its initial weights. The first init, `none`, has hollow markers."""
         place = self.inits.index(init) if init in self.inits else 0
         # A study of one init needs no dashes.
-        line, marker = INITS[(place if len(self.inits) > 1 else 1) % len(INITS)]
-        return Look(self.colour(model), line, marker, hollow=len(self.inits) > 1 and place == 0)
+        line, markers = INITS[(place if len(self.inits) > 1 else 1) % len(INITS)]
+        again = model in self.models and self.models.index(model) // len(MODELS) % 2 == 1
+        return Look(self.colour(model), line, markers[again], hollow=len(self.inits) > 1 and place == 0)

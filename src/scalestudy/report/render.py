@@ -49,6 +49,8 @@ def render_report(study_dir: Path, report_dir: Path) -> Path:
     target = report_dir if whole else paths.partial_folder(report_dir)
     source = source_of_pages(study_dir)
     target.mkdir(parents=True, exist_ok=True)
+    for left in target.glob(".making-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with TemporaryDirectory(prefix=".making-", dir=target) as staging:
         made = Path(staging)
         _collect_figures(inputs, made / "figures", source)
@@ -129,7 +131,6 @@ def environment(folder: Path | None = None) -> jinja2.Environment:
         "md_prose": markup.prose_markdown,
         "md": markup.markdown,
         "mdcode": markup.code,
-        "anchor": markup.anchor,
         "trusted": Markup,
     }
     found.filters.update(filters)

@@ -3,6 +3,8 @@
 import io
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -106,14 +108,21 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in known)]
 
 
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Draw without a word: a letter that a font lacks is dealt with where the figure is written."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float = BODY, bold: bool = False) -> float:
     """Return the width of `text` in points, set in the figures' font (the widest line of several)."""
     figure = Figure(dpi=72)
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     properties = font_manager.FontProperties(size=size, weight="bold" if bold else "normal")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with no_warnings():
         return max(
             float(renderer.get_text_width_height_descent(line, properties, ismath=False)[0])
             for line in text.split("\n")
@@ -124,8 +133,7 @@ def svg_text(figure: Figure) -> str:
     """Return the figure as matplotlib's SVG, text as text, without dates; the same bytes for the same figure."""
     FigureCanvasSVG(figure)
     buffer = io.StringIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with no_warnings():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
@@ -139,8 +147,7 @@ def save_raster(figure: Figure, path: Path) -> None:
     _show_every_letter(figure)
     pdf = path.suffix == ".pdf"
     metadata = {"CreationDate": None, "Creator": None, "Producer": None} if pdf else {"Software": None}
-    with warnings.catch_warnings(), atomic_path(path) as temporary:
-        warnings.simplefilter("ignore")
+    with no_warnings(), atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=PIXELS_PER_INCH, facecolor="#ffffff", metadata=metadata)
 
 

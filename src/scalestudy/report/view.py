@@ -11,6 +11,7 @@ from typing import ClassVar
 
 _SHORT = 12  # letters of a cell's second line that still fit beside its number
 _MOST_ROWS_TOGETHER = 16
+MOST_PROBLEMS = 5  # that stand above the answers
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,6 @@ class Column:
     text: str
     numeric: bool = False
     group: str = ""
-    code: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,6 @@ class RunDetails:
 
     name: str
     state: str
-    reason: str
     cells: tuple[Cell, ...]
     settings: str
     log: str
@@ -305,7 +304,6 @@ class Report:
 
     study: str
     title: str
-    description: str
     state: State
     problems: tuple[Statement, ...]
     opening: Opening
@@ -313,6 +311,16 @@ class Report:
     files: tuple[Link, ...]
     version: str
     targets: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def problems_shown(self) -> tuple[Statement, ...]:
+        """What is said above the answers, which must not be buried: all of a few problems, else the first."""
+        return self.problems if len(self.problems) <= MOST_PROBLEMS + 1 else self.problems[:MOST_PROBLEMS]
+
+    @property
+    def problems_more(self) -> int:
+        """How many there are besides."""
+        return len(self.problems) - len(self.problems_shown)
 
     def blocks(self) -> Iterator[Block]:
         """Yield every block in order, those inside details after them."""

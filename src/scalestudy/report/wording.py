@@ -85,7 +85,7 @@ def count(number: float | None) -> str:
 
 def short_count(number: float) -> str:
     """Return a count for a tick or a label: 11181642 -> `11.2 M`, 3125 -> `3,125`."""
-    if number >= 1e9:
+    if number >= 999.5e6:  # 1e+03 M otherwise
         return f"{number / 1e9:.3g} G"
     return f"{number / 1e6:.3g} M" if number >= 1e6 else count(number)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scalestudy.errors import UserError
-from scalestudy.files import read_json, read_object, write_json, write_text
+from scalestudy.files import read_json, write_json, write_text
 from scalestudy.results.checked import Checked
 from scalestudy.results.made import TABLES, Made, digest_of_runs
 from scalestudy.results.measures import measures
@@ -91,11 +91,7 @@ def collect(
     checked.save()
     if whole:
         _require_all(study, results)
-    test_images = _test_images(root, study)
-    rows = [
-        _result_row(study, planned, result, test_images)
-        for planned, result in zip(runs, results, strict=True)
-    ]
+    rows = [_result_row(study, planned, result) for planned, result in zip(runs, results, strict=True)]
     for row, result in zip(rows, results, strict=True):
         if result.last is not None:
             row |= _test_measures(root / run_folder(name, result.run) / PREDICTIONS)
@@ -162,18 +158,7 @@ def _holds(path: Path, record: Mapping[str, Any]) -> bool:
         return False
 
 
-def _test_images(root: Path, study: Mapping[str, Any]) -> int | None:
-    """Return the size of the test set by dataset.json, None where the store is not here."""
-    path = root / str(study.get("dataset", {}).get("path", "")) / "dataset.json"
-    if not path.is_file():
-        return None
-    again = "the next start prepares the data again"
-    return int(read_object(path, again, {"test_images": int})["test_images"])
-
-
-def _result_row(
-    study: Mapping[str, Any], planned: Mapping[str, Any], result: RunResult, test_images: int | None
-) -> dict[str, Any]:
+def _result_row(study: Mapping[str, Any], planned: Mapping[str, Any], result: RunResult) -> dict[str, Any]:
     """Return the row of results.csv for one run; what is unknown is left out."""
     settings, record = planned["settings"], result.record
     row: dict[str, Any] = {
@@ -188,7 +173,6 @@ def _result_row(
     if not result.done or record is None:
         return row
     row |= _measured(record) | {
-        "test_images": test_images,
         "images_per_second": _speed(result),
         "training_gmacs": _operations(record),
     }
@@ -212,6 +196,7 @@ def _measured(record: RunRecord) -> dict[str, Any]:
     """Return the columns that a finished run's record fills."""
     return {
         "train_images": record.subset.images,
+        "test_images": record.test_images,
         "optimizer_steps": record.steps,
         "images_seen": record.images_seen,
         "batches_per_epoch": record.batches_per_epoch,

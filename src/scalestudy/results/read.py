@@ -1,7 +1,6 @@
 """In which state a run is: the one place that decides it. No pandas: `scalestudy status` and the workflow ask, too."""
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from scalestudy.files import is_locked, seal_is_broken, sha256_file
+from scalestudy.files import DamagedFileError, is_locked, read_json, seal_is_broken, sha256_file
 from scalestudy.results.record import (
     COUNTED,
     MEASURED,
@@ -221,7 +220,10 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         raise DamagedError(f"{METRICS} cannot be read ({error})") from None
     if not text:
         raise DamagedError(f"{METRICS} is empty")
-    lines = list(csv.reader(text.splitlines()))
+    try:
+        lines = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise DamagedError(f"{METRICS} cannot be read ({error})") from None
     header = lines[0] if lines else []
     absent = [name for name in (*COUNTED, *MEASURED, *TRAIN_EVAL) if name not in header]
     if absent:
@@ -274,8 +276,8 @@ def read_status(run_dir: Path) -> dict[str, Any]:
 def _json_or_empty(path: Path) -> dict[str, Any]:
     """Return the mapping that a JSON file holds; {} where it is absent, cut or something else."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = read_json(path)
+    except (OSError, DamagedFileError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -5,14 +5,21 @@ one flipped byte in any of them is found. No torch, no pandas: training writes i
 """
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from scalestudy.files import CHECKSUM, atomic_path, seal_is_broken, sha256_file, write_sealed_json
+from scalestudy.files import (
+    CHECKSUM,
+    DamagedFileError,
+    atomic_path,
+    read_json,
+    seal_is_broken,
+    sha256_file,
+    write_sealed_json,
+)
 from scalestudy.study.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -228,10 +235,10 @@ def read_record(path: Path) -> RunRecord:
     """
     name = path.name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise DamagedError(f"{name} is missing") from None
-    except ValueError:  # not JSON, or not UTF-8
+    except DamagedFileError:
         raise DamagedError(f"{name} is empty or cut short") from None
     except OSError as error:
         raise DamagedError(f"{name} cannot be read ({error.strerror or error})") from None

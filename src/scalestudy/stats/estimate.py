@@ -101,14 +101,14 @@ def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
     return float(special.stdtrit(df, (1 + confidence) / 2))
 
 
-def t_interval(values: Sequence[float]) -> Bounds:
-    """Return the interval of the mean of two or more values taken as independent draws of a normal variable.
+def t_interval(values: Sequence[float]) -> Bounds | None:
+    """Return the interval of the mean of values taken as independent draws of a normal variable.
 
-    Source: Student (1908), The probable error of a mean, Biometrika 6. ValueError for fewer than two values:
-    one value says nothing about spread.
+    Source: Student (1908), The probable error of a mean, Biometrika 6. None for one value, or where all are
+    the same: neither says anything about spread.
     """
-    if len(values) < 2:
-        raise ValueError("an interval over runs needs at least two values")
+    if len(values) < 2 or max(values) == min(values):
+        return None
     mean, half = math.fsum(values) / len(values), t_quantile(len(values) - 1) * deviation(values)
     half /= math.sqrt(len(values))
     return Bounds(mean - half, mean + half)

@@ -38,7 +38,7 @@ from scalestudy.study.names import (
     slug,
 )
 from scalestudy.study.parse import format_number, parse_number
-from scalestudy.study.settings import Integer, RunSettings, Switch, TrainEval
+from scalestudy.study.settings import Integer, OneLine, RunSettings, Switch, TrainEval
 from scalestudy.study.yaml_text import read_yaml
 
 CONFIG_FOLDER = Path("config")
@@ -169,7 +169,9 @@ class _Strict(BaseModel):
 class Experiment(_Strict):
     """A named comparison: every combination of the grid's values, on top of the base recipe."""
 
-    title: str = Field("", description="Heading in the report; the experiment's name where it is left out.")
+    title: OneLine = Field(
+        "", description="Heading in the report; the experiment's name where it is left out."
+    )
     grid: Axes = Field({}, description="Axes: setting -> the values to combine.")
     overrides: Fixed = Field({}, description="Settings that differ from the base recipe in all its runs.")
 
@@ -239,7 +241,7 @@ class Upstream(_Strict):
 class Weights(_Strict):
     """Named initial weights: an upstream stage, or checkpoint files by model. Exactly one of the two."""
 
-    title: str = Field("", description="What the report calls them; their name where it is left out.")
+    title: OneLine = Field("", description="What the report calls them; their name where it is left out.")
     upstream: Upstream | None = Field(None, description="Train them first.")
     checkpoints: dict[ModelName, Checkpoint] = Field({}, description="Model name -> file and checksum.")
 
@@ -282,8 +284,8 @@ ReferenceRow = Annotated[dict[str, Any], BeforeValidator(_parse_row)]
 class Reference(_Strict):
     """Numbers that somebody else reported, to compare with. Accuracies in [0, 1]."""
 
-    title: str = Field(description="What they are.")
-    source: str = Field("", description="Where they come from.")
+    title: OneLine = Field(description="What they are.")
+    source: OneLine = Field("", description="Where they come from.")
     rows: tuple[ReferenceRow, ...] = Field(
         min_length=1,
         description="Settings that pick the runs to compare with, and `test_accuracy` in [0, 1].",
@@ -316,7 +318,7 @@ class Study(_Strict):
     name: StudyName = Field(
         "", description="Folder name of the results; the file's name where it is left out."
     )
-    title: str = Field("", description="Heading of the report.")
+    title: OneLine = Field("", description="Heading of the report.")
     description: str = Field("", description="A paragraph under the heading.")
     dataset: DatasetSettings = Field(description="The target data: a source by its name, or its settings.")
     weights: dict[WeightsName, Weights] = Field({}, description="Named initial weights for `init`.")

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from scalestudy.errors import nearest
-from scalestudy.study.settings import Integer, Number, Share
+from scalestudy.study.settings import Integer, Number, OneLine, Share
 from scalestudy.study.torchvision_datasets import TORCHVISION
 
 TestFraction = Annotated[
@@ -65,7 +65,7 @@ class SourceSettings(BaseModel):
     """Whether preparing means decoding image files, which is worth many CPU cores."""
 
     source: str
-    title: str | None = Field(
+    title: OneLine | None = Field(
         None,
         min_length=1,
         description="What the report calls the dataset; a name for its source where left out.",

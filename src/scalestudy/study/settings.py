@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -51,6 +52,8 @@ Integer = Annotated[int, BeforeValidator(parse_integer), _schema("integer")]
 Share = Annotated[
     Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _schema("number")
 ]
+OneLine = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
+"""A title: its line ends and runs of blanks are single blanks, since tables and figures give it one line."""
 Switch = Annotated[bool, BeforeValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
 
 TrainEval = Literal["last", "every"]

@@ -43,7 +43,6 @@ def build(inputs: Inputs, drawn: Path) -> Report:
     report = Report(
         study=findings.study,
         title=findings.title,
-        description=findings.description,
         state=State(
             f"{complete} of {wording.counted(setup.planned, 'run')}",
             complete == setup.planned,

@@ -31,7 +31,7 @@ UNDECIDED = "undecided"
 INTERVALS = {
     IntervalKind.SPREAD: "95 % interval from the run-to-run spread",
     IntervalKind.SEEDS: "95 % interval over seeds",
-    IntervalKind.TEST_SAMPLING: "95 % test-sampling interval of one run",
+    IntervalKind.TEST_SAMPLING: "95 % test-sampling interval of one run (or of runs that agree)",
 }
 STANCES = {Stance.FOR: "for", Stance.AGAINST: "against", Stance.OPEN: "open"}
 TESTED = (

@@ -157,7 +157,8 @@ class Sheet:
 
     def settle(self) -> None:
         """Place fitted panels for good, so that what follows can be put beside what is drawn."""
-        self.figure.draw_without_rendering()
+        with style.no_warnings():
+            self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
 
     def panels(
@@ -291,7 +292,7 @@ def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
         for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         for mantissa in (1, 2, 5)
     ]
-    ticks = [tick for tick in choices if low <= tick <= high]
+    ticks = _at_least_two([tick for tick in choices if low <= tick <= high], low, high)
     while len(ticks) > 6:
         decades = [tick for tick in ticks if np.isclose(np.log10(tick) % 1, 0)]
         ticks = decades if 2 <= len(decades) < len(ticks) else ticks[::2]
@@ -303,12 +304,19 @@ def count_axis(axes: Axes, which: str, low: float, high: float) -> None:
     )
 
 
+def _at_least_two(ticks: list[float], low: float, high: float) -> list[float]:
+    """Return the ticks, or where the axis is too short for two of them, round numbers on it."""
+    if len(ticks) > 1:
+        return ticks
+    return [float(tick) for tick in MaxNLocator(3).tick_values(low, high) if low <= tick <= high]
+
+
 def time_axis(axes: Axes, times: Sequence[float], *, title: str = "") -> None:
     """Make x logarithmic over seconds, with ticks that people count time in."""
     low, high = min(times) / 1.35, max(times) * 1.7
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    ticks = [tick for tick in _TIMES if low <= tick <= high]
+    ticks = _at_least_two([tick for tick in _TIMES if low <= tick <= high], low, high)
     while len(ticks) > 7:
         ticks = ticks[::2]
     labels = [wording.duration(tick).replace(".0 s", " s") for tick in ticks]

@@ -8,8 +8,11 @@ from matplotlib.patches import Rectangle
 
 from scalestudy.report import style
 from scalestudy.report.figures.base import Frame, Sheet, shorten
-from scalestudy.report.palette import BAD, INK, PAPER
+from scalestudy.report.palette import BAD, INK
 from scalestudy.report.style import SMALL
+
+# The strongest that a square may be, so that ink on it keeps a contrast of 4.5 to 1 in the light and in the dark.
+_DARKEST, _REDDEST = 0.38, 0.54
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class MatrixFigure:
             for j, number in enumerate(line):
                 if not number:
                     continue
-                strength = 0.82 * shares[i][j] if i == j else 0.75 * shares[i][j] / most
+                strength = _DARKEST * shares[i][j] if i == j else _REDDEST * shares[i][j] / most
                 square = Rectangle(
                     (j - 0.47, i - 0.47),
                     0.94,
@@ -78,7 +81,7 @@ class MatrixFigure:
                         ha="center",
                         va="center",
                         fontsize=SMALL,
-                        color=PAPER if strength > 0.5 else INK,
+                        color=INK,
                     )
         names = [shorten(name, room, SMALL) for name in self.names]
         axes.set_yticks(range(size), names)

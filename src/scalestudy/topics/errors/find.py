@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,18 +207,18 @@ def _classes(names: Sequence[str], counts: NDArray[np.int64], runs: tuple[str, .
 
 
 def _accuracy(correct: Sequence[int], images: int, runs: tuple[str, ...]) -> Stat | None:
-    """Return a class's accuracy over runs: with Student's interval, or for one run Wilson's."""
+    """Return a class's accuracy over runs: with Student's interval, or Wilson's for one run and for runs that agree."""
     if not images:
         return None
     values = [each / images for each in correct]
-    several = len(values) > 1
-    bounds = t_interval(values).clipped() if several else wilson(correct[0], images)
-    kind = IntervalKind.SEEDS if several else IntervalKind.TEST_SAMPLING
+    over_seeds = t_interval(values)
+    bounds = over_seeds.clipped() if over_seeds else wilson(correct[0], images)
+    kind = IntervalKind.SEEDS if over_seeds else IntervalKind.TEST_SAMPLING
     return Stat(
         value=sum(correct) / (images * len(correct)),
         values=tuple(values),
         runs=runs,
-        sd=deviation(values) if several else None,
+        sd=deviation(values) if len(values) > 1 else None,
         interval=Interval(low=bounds.low, high=bounds.high, kind=kind),
     )
 
@@ -336,14 +335,14 @@ def overconfidence(saved: Sequence[Predictions]) -> tuple[float, float]:
 
 def _confidence(saved: Mapping[str, Predictions]) -> Stat:
     values = [float(each.confidence.astype(np.float64).mean()) for each in saved.values()]
-    several = len(values) > 1
-    bounds: Any = t_interval(values).clipped() if several else None
+    found = t_interval(values)
+    bounds = found.clipped() if found else None
     return Stat(
         value=float(np.mean(values)),
         values=tuple(values),
         runs=tuple(saved),
-        sd=deviation(values) if several else None,
-        interval=Interval(low=bounds.low, high=bounds.high, kind=IntervalKind.SEEDS) if several else None,
+        sd=deviation(values) if len(values) > 1 else None,
+        interval=Interval(low=bounds.low, high=bounds.high, kind=IntervalKind.SEEDS) if bounds else None,
     )
 
 

@@ -4,6 +4,7 @@ import math
 
 from scalestudy.findings.model import Record
 from scalestudy.findings.study import Study
+from scalestudy.stats.proportions import wilson
 from scalestudy.topics.setup import find as setup
 from scalestudy.topics.weights import find as weights
 
@@ -65,9 +66,14 @@ def find(study: Study) -> Limits:
         copies=_copies(study),
         baseline=_baseline(grid.majority, accuracies, images),
         test_images=images,
-        sampling=1.96 * math.sqrt(mean * (1 - mean) / images) if mean is not None and images else None,
+        sampling=_sampling(mean, images) if mean is not None and images else None,
         unmatched=_unmatched(study.once(weights.find)),
     )
+
+
+def _sampling(mean: float, images: int) -> float:
+    bounds = wilson(round(mean * images), images)
+    return (bounds.high - bounds.low) / 2
 
 
 def _unmatched(found: weights.Weights) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 from scalestudy.files import read_json
 from scalestudy.findings.load import Collected, Run, load
 from scalestudy.report import layout, view, wording
+from scalestudy.report.names import plain
 from scalestudy.report.tables import number, short_names
 from scalestudy.topics.cost.find import whole_seconds
 from scalestudy.topics.page import Page
@@ -83,7 +84,7 @@ def _list(page: Page, collected: Collected) -> view.RunList:
     words += [wording.capitalised(page.names.setting(key)) for key in shown]
     numbers = ("Test, %", "Training, %", "Time", "Images", "Steps")
     columns = [
-        view.Column("Run", code=True),
+        view.Column("Run"),
         *map(view.Column, words),
         *(view.Column(each, numeric=True) for each in numbers),
     ]
@@ -103,7 +104,7 @@ def _details(
 ) -> view.RunDetails:
     names, settings = page.names, run.settings
     model, init = names.model(str(settings["model"])), names.short_init(str(settings["init"]))
-    own = [str(settings.get(key)) if settings.get(key) is not None else wording.MISSING for key in shown]
+    own = [plain(settings.get(key)) if settings.get(key) is not None else wording.MISSING for key in shown]
     state = view.Cell(run.state, run.reason, (run.name,), tone="" if run.complete else "gone")
     cells = [
         view.Cell(run.name, code=True, runs=(run.name,)),
@@ -127,7 +128,6 @@ def _details(
     return view.RunDetails(
         run.name,
         run.state,
-        run.reason,
         tuple(cells),
         words,
         run.log,
