@@ -417,7 +417,7 @@ def difference_table() -> list[view.Table]:
 
 def run_list() -> view.RunList:
     columns = (
-        view.Column("Run", code=True),
+        view.Column("Run"),
         *(view.Column(head) for head in ("Model", "Weights", "Fraction", "Seed")),
         *(view.Column(head, numeric=True) for head in ("Test, %", "Training, %", "Time", "Images", "Steps")),
     )
@@ -446,7 +446,6 @@ def run_list() -> view.RunList:
                 view.RunDetails(
                     run,
                     "failed" if failed else "complete",
-                    "out of memory" if failed else "",
                     cells,
                     "image size 32, batch size 256",
                     f"logs/{run}.log",
@@ -520,7 +519,6 @@ def sample(folder: Path) -> view.Report:
         view.Report(
             study="sample",
             title="CIFAR-10: accuracy, model size, data size and initial weights",
-            description="",
             state=view.State("35 of 36 runs", False, (("complete", 35), ("failed", 1))),
             problems=(),
             opening=opening,
