@@ -59,7 +59,7 @@ def test_a_full_queue_fails_no_run_and_each_is_submitted_once(
     submitted, refused = slurm.submissions_so_far(), slurm.refusals_so_far()
     with slurm.limit(1), workplace.start(study, *command, *TO_THE_TABLE) as process:
         said = "the scheduler takes no more jobs for now: sbatch: error: QOSMaxSubmitJobPerUserLimit"
-        workplace.wait(study, said, lambda: said in workplace.status(study))
+        workplace.wait(study, said, lambda: said in workplace.status(study), every=1)
         workplace.wait_for_end(study, process)
     assert slurm.refusals_so_far() > refused
     assert slurm.submissions_so_far() - submitted == 2
@@ -81,7 +81,7 @@ def test_a_requeued_run_is_queued_and_not_failed_and_watch_stays_until_it_is_don
         job = slurm_job(study.status(0)["pid"])
         act(job)
         line = f"queued    {run_name(study, 0)}  requeued (job {job}: "
-        workplace.wait(study, line, lambda: line in workplace.status(study))
+        workplace.wait(study, line, lambda: line in workplace.status(study), every=1)
 
     study.hold(0)
     with workplace.start(study, *GENERIC, *TO_THE_TABLE) as process:

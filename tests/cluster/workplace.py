@@ -1,5 +1,6 @@
 """A folder as a user has it on a cluster: a copy of the project, a small study, Snakemake started in it."""
 
+import compileall
 import csv
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blank_drawing import draw_blanks
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "templates", "src")
@@ -150,6 +152,8 @@ class Workplace:
             assert text.count(old) == 1
             text = text.replace(old, new)
         loop.write_text(text)
+        draw_blanks(root)
+        compileall.compile_dir(root / "src", quiet=1)  # once, and not in each of a hundred processes
 
     def study(self, name: str, *seeds: int, root: Path | None = None) -> Study:
         """Write a study of one run for each seed, into the project or another folder."""
@@ -159,7 +163,7 @@ class Workplace:
         return Study(root, name)
 
     def status(self, study: Study) -> str:
-        """Return what `scalestudy status` says."""
+        """Return what `scalestudy status` says: a process of half a second, so not to be asked without a pause."""
         words = ["scalestudy", "status", study.name]
         done = subprocess.run(words, cwd=study.root, env=self.environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -206,13 +210,15 @@ class Workplace:
         if code != 0:
             pytest.fail(f"exit code {code}\n{self.log(study)}")
 
-    def wait(self, study: Study, what: str, true: Callable[[], object], seconds: float = 240) -> float:
+    def wait(
+        self, study: Study, what: str, true: Callable[[], object], seconds: float = 240, every: float = 0.1
+    ) -> float:
         """Wait until something holds; return the moment. Fail with Snakemake's output where it never does."""
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
                 pytest.fail(f"waited in vain: {what}\n{self.log(study)}")
-            time.sleep(0.1)
+            time.sleep(every)
         return time.monotonic()
 
 

@@ -611,7 +611,7 @@ def test_by_hand_data_and_weights_of_one_name_in_two_places_are_two_runs(
     [
         (
             ["pretrain", "--output", "w", "--init", "mine"],
-            "No such option: --init",
+            "--init mine: an upstream stage begins from scratch",
         ),
         (["fetch-weights", "--output", "w", "--url", "u", "--sha256", "0"], "takes either --url, or --file"),
         (

@@ -245,18 +245,28 @@ def test_a_run_whose_last_epoch_is_the_best_ends_with_it(
     assert "train_eval_accuracy" in rows[-1]
 
 
+EARLY_AND_AVERAGED = EARLY.model_copy(update={"averaging": "ema"})
+RISE_AND_FALL = [0.3, 0.5, 0.5, 0.4, 0.9]
+
+
+@pytest.fixture(scope="module")
+def stopped_early(tmp_path_factory: pytest.TempPathFactory) -> loop.Training:
+    """A run that stopped early, in peace."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        with_accuracies(monkeypatch, RISE_AND_FALL)
+        return run(tmp_path_factory.mktemp("whole") / "whole.pt", EARLY_AND_AVERAGED, HELD_OUT)[0]
+
+
 @pytest.mark.parametrize("stop_after", [13, 24, 30])
 def test_a_run_that_stops_early_and_was_interrupted_ends_as_one_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    stopped_early: loop.Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
-    with_accuracies(monkeypatch, [0.3, 0.5, 0.5, 0.4, 0.9])
-    settings = EARLY.model_copy(update={"averaging": "ema"})
-    whole, _ = run(tmp_path / "whole.pt", settings, HELD_OUT)
+    with_accuracies(monkeypatch, RISE_AND_FALL)
     with pytest.raises(loop.TerminatedError):
-        run(tmp_path / "cut.pt", settings, HELD_OUT, stop_after=stop_after)
-    resumed, _ = run(tmp_path / "cut.pt", settings, HELD_OUT)
-    assert timeless(resumed.result) == timeless(whole.result)
-    assert same_weights(resumed.measured, whole.measured)
+        run(tmp_path / "cut.pt", EARLY_AND_AVERAGED, HELD_OUT, stop_after=stop_after)
+    resumed, _ = run(tmp_path / "cut.pt", EARLY_AND_AVERAGED, HELD_OUT)
+    assert timeless(resumed.result) == timeless(stopped_early.result)
+    assert same_weights(resumed.measured, stopped_early.measured)
 
 
 def test_a_gradient_above_the_norm_is_scaled_down_to_it_and_one_below_is_left(tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def test_a_gpu_that_has_bf16_uses_it_without_a_timing(
     assert machine.timings == 0
 
 
-def test_the_timing_leaves_threads_and_random_state_as_they_were() -> None:
+def test_the_timing_leaves_threads_and_random_state_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_REPEATS", 1)
     torch.set_num_threads(2)
     before = torch.get_rng_state()
     assert measure_bf16() > 0

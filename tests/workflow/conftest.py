@@ -5,12 +5,16 @@ import os
 import shutil
 
 import pytest
+from blank_drawing import draw_blanks
 from working_copy import PARTS, PROJECT, Project
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the project in a folder whose name has a blank and a quote."""
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Project:
+    """A copy of the project in a folder whose name has a blank and a quote.
+
+    It draws blank figures for a module that says `DRAWN = False`.
+    """
     root = tmp_path_factory.mktemp("home") / "my user's dir"
     root.mkdir()
     for part in PARTS:
@@ -20,6 +24,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             )
         else:
             shutil.copy2(PROJECT / part, root / part)
+    if not getattr(request.module, "DRAWN", True):
+        draw_blanks(root)
     # Compiled here and nowhere else: the tests list the folder's files. What is installed is compiled already, and
     # PYTHONPYCACHEPREFIX would have all of torch compiled anew.
     compileall.compile_dir(root / "src", quiet=1)

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.faults]
 
 FAULTS = int(os.environ.get("SCALESTUDY_FAULTS", "1"))
 EACH = None if FAULTS > 1 else 1  # how many of the places of a fault are tried
+DRAWN = False  # see blank_drawing
 STUDY = """\
 dataset: digits
 save_weights: true
@@ -107,6 +108,15 @@ def tree(process: int) -> list[int]:
     return found
 
 
+def trains(project: Project) -> bool:
+    """Return whether a run, or an upstream stage, is in its training."""
+    statuses = [
+        *project.root.glob("results/tiny/runs/*/status.json"),
+        *project.root.glob("weights/*/status.json"),
+    ]
+    return any('"state": "running"' in path.read_text() for path in statuses)
+
+
 def ends_as_undisturbed(disturbed: Project, undisturbed: Project) -> None:
     """Start once more, plainly, and compare everything that is a result."""
     done = disturbed.snakemake(*TINY)
@@ -132,8 +142,15 @@ def test_killed_or_terminated_at_any_moment_the_next_start_ends_with_the_same_nu
     chance = random.Random(moment)
     take_away(disturbed, chance)
     process = start(disturbed)
-    # Later moments are rarer: what happens then (drawing, rendering) is shorter than training.
-    time.sleep(chance.uniform(0, 10) * chance.choice((1, 2, 4)))
+    if (
+        moment % 2 == 0
+    ):  # as soon as something trains, or in the seconds after; else at any moment from the start on
+        while process.poll() is None and not trains(disturbed):
+            time.sleep(0.1)
+        time.sleep(chance.uniform(0, 4))
+    else:
+        # Later moments are rarer: what happens then (drawing, rendering) is shorter than training.
+        time.sleep(chance.uniform(0, 10) * chance.choice((1, 2, 4)))
     alive = tree(process.pid)
     how = chance.choice((signal.SIGKILL, signal.SIGTERM))
     if alive:
@@ -177,14 +194,10 @@ def test_one_flipped_byte_in_any_file_changes_no_number_of_the_next_start(
     content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
     path.write_bytes(content)
     ends_as_undisturbed(disturbed, undisturbed)
-    if path.suffix in (".csv", ".npz", ".pth") or path.name == "run.json":
-        other = undisturbed.root / path.relative_to(disturbed.root)
-        assert path.stat().st_size > 0
-        assert other.suffix == path.suffix
 
 
 def test_two_starts_at_once_do_the_study_once(disturbed: Project, undisturbed: Project) -> None:
-    for name in MADE:
+    for name in ("results", "report", ".snakemake"):
         shutil.rmtree(disturbed.root / name)
     both = [start(disturbed), start(disturbed)]
     codes = sorted(each.wait(timeout=600) for each in both)
@@ -265,11 +278,9 @@ def test_a_full_disk_is_said_with_the_file_and_once_there_is_room_the_next_start
     disturbed: Project, undisturbed: Project, disk: Disk, name: str, small: str, named: str
 ) -> None:
     shutil.rmtree(disturbed.root / name)
-    for path in (disturbed.root / "results").glob("tiny/results.csv"):
-        path.unlink()
-    runs = sorted((disturbed.root / "results").glob("tiny/runs/*"))
-    for run in runs[:1]:
-        shutil.rmtree(run)
+    if name != "results":
+        (disturbed.root / "results/tiny/results.csv").unlink()
+        shutil.rmtree(sorted((disturbed.root / "results/tiny/runs").iterdir())[0])
     disk.mount(f"size={small}")
     put_on(disk, disturbed, name)
     try:
@@ -320,7 +331,6 @@ def test_a_folder_that_can_only_be_read_is_said_in_one_line(
 def test_a_finished_study_on_a_disk_that_can_only_be_read_can_be_asked_about(
     disturbed: Project, undisturbed: Project, disk: Disk
 ) -> None:
-    ends_as_undisturbed(disturbed, undisturbed)
     disk.mount("size=500m")
     put_on(disk, disturbed, "results")
     disk.again("ro")

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from held import hold, let_go
 from image_folders import fill
 from working_copy import PROJECT, Project
 
@@ -78,40 +77,17 @@ def test_a_second_start_does_nothing_and_says_so(own: Project) -> None:
 
 
 def test_the_lock_on_a_study_holds_there_too(own: Project) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        "1",
-        "--config",
-        "study=tiny",
-        "name=tiny",
-        "epochs=60",
-    ]
-    first = subprocess.Popen(
-        command,
-        cwd=own.root,
-        env=own.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    lock = own.root / "results/tiny/.lock"
+    assert lock.is_file(), "the first start held it"
+    hold(lock)
     try:
-        end = time.monotonic() + 120
-        while not any('"running"' in path.read_text() for path in _statuses(own.root)):
-            assert time.monotonic() < end, "no run has started"
-            time.sleep(0.2)
-        second = own.snakemake(*command[3:], check=False)
-        assert second.returncode != 0
-        assert "another Snakemake works on study tiny" in second.stderr
+        second = own.snakemake(
+            "--cores", "1", "--config", "study=tiny", "name=tiny", "epochs=60", check=False
+        )
     finally:
-        os.killpg(first.pid, signal.SIGKILL)
-        first.wait()
-
-
-def _statuses(root: Path) -> list[Path]:
-    return list(root.glob("results/tiny/runs/*/status.json"))
+        let_go(lock)
+    assert second.returncode != 0
+    assert "another Snakemake works on study tiny" in second.stderr
 
 
 def test_by_snakemake_7_a_study_runs_to_its_report(own: Project, snakemake_7: Path) -> None:

@@ -15,13 +15,14 @@ from scalestudy.cli.completion import one_of
 class Flag:
     """default: what is shown as the default, None for nothing. needed: whether it must be given.
 
-    values: what the shell offers for it.
+    values: what the shell offers for it. hidden: whether --help leaves it out.
     """
 
     help: str
     default: str | None = None
     needed: bool = False
     values: Callable[[], Iterable[str]] | None = None
+    hidden: bool = False
 
 
 def with_flags(flags: Mapping[str, Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -54,6 +55,7 @@ def _parameter(key: str, flag: Flag) -> inspect.Parameter:
                 help=escape(flag.help),
                 show_default=flag.default or False,
                 autocompletion=one_of(flag.values) if flag.values else None,
+                hidden=flag.hidden,
             ),
         ],
     )

@@ -52,7 +52,7 @@ LogToOption = Annotated[
     Literal["none", "tensorboard"],
     typer.Option("--log-to", help="Event files for TensorBoard beside the runs."),
 ]
-# It begins from scratch, and holds no images out.
+# It begins from scratch, and holds no images out: the workflow's commands say so, a person need not.
 NOT_OF_AN_UPSTREAM_STAGE = ("init", "validation", "early_stopping")
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
@@ -64,7 +64,7 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
 
 
 def _with_run_settings(
-    *, without: Collection[str] = ()
+    *, hidden: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one flag per setting of a run, read by the parser of a study's YAML; it gets `settings`."""
 
@@ -82,9 +82,8 @@ def _with_run_settings(
         own = [each for each in signature(command).parameters.values() if each.name != "settings"]
         parsed.__signature__ = Signature(own)  # type: ignore[attr-defined]
         flags = {
-            key: Flag(help_text(field), default_text(field), values=_VALUES.get(key))
+            key: Flag(help_text(field), default_text(field), values=_VALUES.get(key), hidden=key in hidden)
             for key, field in RunSettings.model_fields.items()
-            if key not in without
         }
         return with_flags(flags)(parsed)
 
@@ -151,7 +150,7 @@ def train(
     )
 
 
-@_with_run_settings(without=NOT_OF_AN_UPSTREAM_STAGE)
+@_with_run_settings(hidden=NOT_OF_AN_UPSTREAM_STAGE)
 def pretrain(
     *,
     settings: RunSettings,
@@ -172,6 +171,8 @@ def pretrain(
     from scalestudy.results.record import read_record
     from scalestudy.results.weights import write_weights_record
 
+    if settings.init != "none":
+        raise UserError(f"--init {settings.init}: an upstream stage begins from scratch; leave it out")
     folder = _dataset(data, settings, device)
     _start(
         name=output.name,

@@ -2,8 +2,6 @@
 
 import math
 
-from scipy import stats
-
 from scalestudy.stats.estimate import CONFIDENCE, Bounds
 
 
@@ -15,6 +13,8 @@ def wilson(correct: int, total: int) -> Bounds:
     """
     if total < 1:
         raise ValueError("a proportion needs at least one trial")
+    from scipy import stats  # takes a second, and drawing and rendering need none of it
+
     found = stats.binomtest(correct, total).proportion_ci(CONFIDENCE, method="wilson")
     return Bounds(float(found.low), float(found.high))
 
@@ -29,6 +29,8 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     """
     if only_a + only_b == 0:
         return 1.0
+    from scipy import stats
+
     return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 

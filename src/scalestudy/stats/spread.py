@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from scalestudy.stats.estimate import Mean, deviation
 
@@ -64,6 +63,8 @@ def alike(groups: Sequence[Sequence[float]]) -> float | None:
     several = [values for values in groups if len(values) > 2]
     if len(several) < 2 or all(np.ptp(values) == 0 for values in several):
         return None
+    from scipy import stats  # takes a second, and drawing and rendering need none of it
+
     with np.errstate(divide="ignore", invalid="ignore"):
         p = float(stats.levene(*several, center="median").pvalue)
     return p if math.isfinite(p) else None

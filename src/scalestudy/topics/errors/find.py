@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from scalestudy.findings.load import Predictions
 from scalestudy.findings.model import Cell, Interval, IntervalKind, Record, Stat
@@ -237,6 +236,8 @@ def _contrast(counts: NDArray[np.int64]) -> Contrast:
         return Contrast.FEW_MISTAKES
     if len(right) < 2 or not right.sum():
         return Contrast.ALIKE
+    from scipy import stats
+
     p = float(stats.chi2_contingency(np.stack([right, wrong]), correction=False).pvalue)
     return Contrast.DIFFER if p < ALPHA else Contrast.ALIKE
 
@@ -255,6 +256,8 @@ def most_confused(matrix: NDArray[np.float64]) -> Confusion | None:
         return None
     true, predicted = (int(place) for place in places[0])
     count, total = round(wrong[true, predicted]), round(wrong[true].sum())
+    from scipy import stats
+
     p = float(stats.binomtest(count, max(total, count), 1 / (classes - 1), alternative="greater").pvalue)
     p = min(1.0, p * classes * (classes - 1))
     if p >= ALPHA:
@@ -327,6 +330,8 @@ def overconfidence(saved: Sequence[Predictions]) -> tuple[float, float]:
     per_image, per_run = each.mean(axis=0), each.mean(axis=1)
     error = float(per_image.std(ddof=1)) / len(per_image) ** 0.5 if len(per_image) > 1 else 0.0
     mean = float(each.mean())
+    from scipy import stats
+
     p = 2 * float(stats.norm.sf(abs(mean) / error)) if error else 1.0
     if len(saved) > 1 and np.ptp(per_run):
         p = max(p, float(stats.ttest_1samp(per_run, 0.0).pvalue))
