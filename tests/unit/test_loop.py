@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def run(
     splits: Splits = SPLITS,
     stop_after: int | None = None,
     train_eval: TrainEval = "last",
+    on_minute: Callable[[float], None] = lambda left: None,
 ) -> tuple[loop.Training, list[Row]]:
     """Train to the end, or until a signal comes after so many questions."""
     asked = 0
@@ -74,6 +76,7 @@ def run(
             stop_asked,
             lambda row, left: None,
             train_eval,
+            on_minute,
         )
     return training, training.rows
 
@@ -143,6 +146,49 @@ def test_a_run_stopped_anywhere_ends_as_one_never_stopped(
     assert timeless(rows) == timeless(expected)
     assert same_weights(uncut.model, resumed.model)
     assert len(resumed.resumed_from) == 1
+
+
+class KilledError(Exception):
+    """In the place of a SIGKILL: nothing is saved at the end."""
+
+
+def test_a_run_killed_in_the_midst_of_a_long_epoch_goes_on_from_there_and_ends_as_one_never_killed(
+    tmp_path: Path, whole: tuple[loop.Training, list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uncut, expected = whole
+    monkeypatch.setattr(loop, "SECONDS_WITHIN_AN_EPOCH", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 1e9)
+
+    def killed_later(training: loop.Training, *_: object) -> bool:
+        saved = save(training, *_)  # type: ignore[arg-type]
+        if training.step == 8:
+            raise KilledError
+        return saved
+
+    save = loop.Training.save
+    monkeypatch.setattr(loop.Training, "save", killed_later)
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut.pt", SETTINGS)
+    monkeypatch.setattr(loop.Training, "save", save)
+    resumed, rows = run(tmp_path / "cut.pt", SETTINGS)
+    assert timeless(rows) == timeless(expected)
+    assert same_weights(uncut.model, resumed.model)
+    assert resumed.resumed_from == [1]
+    assert all(row["seconds"] > 0 for row in rows)
+
+
+def test_a_long_epoch_says_in_its_midst_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(loop, "SECONDS_WITHIN_AN_EPOCH", 0.0)
+    left: list[float] = []
+    run(tmp_path / "long.pt", SETTINGS.model_copy(update={"epochs": 1}), on_minute=left.append)
+    assert len(left) == 5
+    assert left[0] > left[-1] == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[0] for line in said if line.startswith("step")] == [
+        f"step {n}/5" for n in range(1, 6)
+    ]
 
 
 AXES: list[dict[str, Any]] = [

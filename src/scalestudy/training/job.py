@@ -188,6 +188,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
                     stop.asked,
                     epoch_done,
                     job.train_eval,
+                    status.goes_on,
                 )
             except DivergedError as error:
                 diverged = Divergence(epoch=error.epoch, step=error.step)
@@ -393,6 +394,10 @@ class Status:
         """Take over the numbers of a finished epoch."""
         for key in ("epoch", "train_accuracy", "test_accuracy"):
             self.facts[key] = row[key]
+        self.goes_on(seconds_left)
+
+    def goes_on(self, seconds_left: float) -> None:
+        """Take over how long the run will take."""
         self.facts["seconds_left"] = round(seconds_left, 1)
         with suppress(OSError):  # it is only shown
             self.write("running")

@@ -40,7 +40,10 @@ from scalestudy.training.recipe import make_optimizer, make_schedule, stream_see
 from scalestudy.training.small_maps import USUAL_FORMS, Forms
 
 EVALUATION_BATCH = 500  # images of up to 64 x 64 pixels; does not change a result, only memory and speed
-SECONDS_BETWEEN_CHECKPOINTS = 5.0  # a run loses at most this, or an epoch if that is longer
+SECONDS_BETWEEN_CHECKPOINTS = 5.0  # at the ends of epochs
+SECONDS_WITHIN_AN_EPOCH = (
+    60.0  # a longer epoch is saved, and says how far it is, in its midst: killed, no run loses more
+)
 EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 )
@@ -216,9 +219,11 @@ def fit(
     stop_asked: Callable[[], bool],
     on_epoch: Callable[[Row, float], None],
     train_eval: TrainEval = "last",
+    on_minute: Callable[[float], None] = lambda left: None,
 ) -> tuple[Tensor, Tensor]:
     """Train to the end and measure after each epoch; return the test set's logits, float32 [M, C], and labels.
 
+    `on_epoch` gets each epoch's row and the seconds left, `on_minute` the latter in the midst of a long epoch.
     `train_eval` says after which epochs the training subset is measured in evaluation mode. Goes on from
     `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when `stop_asked`.
     """
@@ -232,12 +237,22 @@ def fit(
     batches = shuffled_batches(len(splits.train), settings.batch_size, settings.seed, training.step)
     progress.start(training.step, boundaries[-1])
     saved = time.monotonic()
+
+    def keep() -> None:
+        nonlocal saved
+        if time.monotonic() - saved < SECONDS_WITHIN_AN_EPOCH:
+            return
+        progress.say_step(training.step)
+        on_minute(progress.seconds_left(training.step))
+        training.save(checkpoint, fingerprint, progress.say)
+        saved = time.monotonic()
+
     try:
         for epoch in range(len(training.rows) + 1, len(boundaries) + 1):
             if training.stops_early:
                 break
             row = train_epoch(
-                training, epoch, boundaries[epoch - 1], batches, splits, normalize, progress, stop_asked
+                training, epoch, boundaries[epoch - 1], batches, splits, normalize, progress, stop_asked, keep
             )
             whole = train_eval == "every" or epoch == len(boundaries)
             measured, logits, labels = measure(training, splits, normalize, stop_asked, train=whole)
@@ -276,8 +291,12 @@ def train_epoch(
     normalize: Normalize,
     progress: RunProgress,
     stop_asked: Callable[[], bool],
+    keep: Callable[[], None] = lambda: None,
 ) -> Row:
-    """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it."""
+    """Take optimizer steps up to `last_step`; return the epoch's row but for what is measured after it.
+
+    `keep` is called between steps, whenever the state is one to go on from.
+    """
     settings = training.settings
     training_mode(training.model)
     progress.start_epoch(epoch, last_step - training.step)
@@ -297,11 +316,14 @@ def train_epoch(
             unseen.clear()
         if progress.shows_batches:
             progress.batch(loss.item(), accuracy.item(), seen / (time.perf_counter() - began))
+        training.spent = time.perf_counter() - began
         if stop_asked():
             if unseen:
                 _raise_if_diverged(unseen, epoch, training.step)
-            training.spent = time.perf_counter() - began
             raise TerminatedError(f"stopped by a signal in epoch {epoch}, step {training.step}")
+        if not unseen:
+            keep()
+            began = time.perf_counter() - training.spent  # saving is no training
     seconds = training.spent = time.perf_counter() - began
     return {
         "epoch": epoch,

@@ -67,6 +67,11 @@ class RunProgress:
         done = step - self.first_step
         return (time.monotonic() - self.started) / max(done, 1) * (self.steps - step)
 
+    def say_step(self, step: int) -> None:
+        """Print how far a long epoch is, where no bar shows it."""
+        if self.bar is None:
+            self.say(f"step {step}/{self.steps}  {self.seconds_left(step):,.0f} s left")
+
     def epoch_done(self, row: Row, step: int) -> None:
         """Print the epoch's line."""
         left = self.seconds_left(step)
