@@ -8,8 +8,8 @@ How to keep `make test` fast (the goal is 6 minutes on two cores); it works on s
   `CliRunner` in the test's own process wherever a process of its own is not the point.
 - `tiny.tiny_store` (48 images that one step learns) is the dataset of tests that train, with an epoch or two at batch 8
   or 16. `report_study.analysed` and `rendered` make a finished study without training.
-- Drawing is half of the way from runs to a report. Where nobody looks at the figures they are blank: `rendered(root, drawn=())`,
-  and `DRAWN = False` in a file of workflow tests (`blank_drawing`).
+- Drawing is half of the way from runs to a report. Where nobody looks at the figures they are blank:
+  `rendered(root, drawn=())`, and `DRAWN = False` in a file of workflow tests (`blank_drawing`).
 - A process that is asked again and again, such as `scalestudy status`, is asked once a second.
 - Tests, and the commands that they start, use one thread of torch, and a cache of their own: nothing of the user's is
   read or changed, and whether bf16 pays is measured once for all.
