@@ -279,7 +279,7 @@ class LogHandler(LogHandlerBase):
         return [
             f"epoch {facts['epoch']} of {facts['epochs']}",
             f"test accuracy {accuracy:.3f}" if accuracy is not None else "",
-            f"{duration(left)} left" if left is not None and facts["epoch"] else "",
+            f"{duration(left)} left" if left is not None else "",
         ]
 
 

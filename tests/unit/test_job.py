@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.errors import UserError
-from scalestudy.files import CHECKSUM, read_json, write_sealed_json
+from scalestudy.files import CHECKSUM, read_json, sha256_file, write_json, write_sealed_json
 from scalestudy.results.read import read_run
 from scalestudy.results.record import EarlyStop
 from scalestudy.study.paths import checkpoint_file, finished_folder
 from scalestudy.study.settings import RunSettings
 from scalestudy.training import device, job, loop
 from scalestudy.training.job import Job, run_job
+from scalestudy.training.models import build_model
 from scalestudy.training.small_maps import Forms
 from scalestudy.training.weights import state_sha256
 
@@ -304,6 +306,86 @@ def test_a_run_that_diverges_is_recorded_as_such_and_is_no_failure(one: Job, opt
     assert len(np.load(one.output / "predictions.npz")["labels"]) == 0
     assert (one.output / "metrics.csv").read_text().count("\n") == 1
     assert status(one)["state"] == "diverged"
+    assert record["train_seconds"] > 0, "of the steps that were taken"
+
+
+def test_waiting_for_a_gpu_is_no_time_of_the_run(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = 0.0
+
+    @contextmanager
+    def slot(*_: object) -> Iterator[None]:
+        nonlocal waited
+        waited = 10_000.0
+        yield
+
+    monkeypatch.setattr(job, "training_slot", slot)
+    clock, steady = time.perf_counter, time.monotonic
+    times = SimpleNamespace(perf_counter=lambda: clock() + waited, monotonic=lambda: steady() + waited)
+    monkeypatch.setattr(job, "time", times)
+    monkeypatch.setattr(loop, "time", times)
+    assert run_job(one) == 0
+    assert read_json(one.output / "run.json")["total_seconds"] < 1000
+    assert status(one)["elapsed"] < 1000
+
+
+def test_the_record_names_the_weights_that_were_loaded_whatever_becomes_of_their_file(
+    one: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "mine.pth"
+    torch.save(build_model("resnet18", 3, seed=1).state_dict(), weights)
+    sha256 = sha256_file(weights)
+
+    def fit_and_lose(*arguments: Any) -> Any:
+        weights.unlink()
+        return fit(*arguments)
+
+    fit = job.fit
+    monkeypatch.setattr(job, "fit", fit_and_lose)
+    assert run_job(changed(one, settings=settings(init="mine"), weights=weights)) == 0
+    assert read_json(one.output / "run.json")["weights"]["sha256"] == sha256
+
+
+def test_stopped_while_it_waits_for_the_one_that_trains_a_run_it_leaves_the_status_alone(
+    one: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def never_free(*_: object) -> Iterator[None]:
+        raise loop.TerminatedError("stopped by a signal before the first step")
+        yield
+
+    write_json(one.output / "status.json", {"state": "running", "epoch": 3})
+    monkeypatch.setattr(job, "run_lock", never_free)
+    assert run_job(one) == 128 + signal.SIGTERM
+    assert status(one) == {"state": "running", "epoch": 3}
+
+
+def test_the_status_of_a_run_that_goes_on_or_had_finished_has_its_epochs_and_seconds(
+    one: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = changed(one, settings=settings(epochs=3))
+
+    def stopped_after(epochs: int) -> None:
+        def asked(stop: job.StopSignals) -> bool:
+            return status(long).get("epoch", 0) >= epochs
+
+        monkeypatch.setattr(job.StopSignals, "asked", asked)
+
+    stopped_after(2)
+    assert run_job(long) == 128 + signal.SIGTERM
+    elapsed = status(long)["elapsed"]
+    stopped_after(0)
+    assert run_job(long) == 128 + signal.SIGTERM
+    assert status(long)["epoch"] == 2
+    assert status(long)["test_accuracy"] is not None
+    assert status(long)["elapsed"] >= elapsed
+    stopped_after(9)
+    assert run_job(long) == 0
+    total = read_json(long.output / "run.json")["total_seconds"]
+    for name in ("run.json", "status.json"):
+        (long.output / name).unlink()
+    assert run_job(long) == 0
+    assert status(long)["epoch"] == 3
+    assert status(long)["elapsed"] >= total
 
 
 def test_a_run_that_stops_early_says_which_epoch_it_ends_with_and_is_complete(

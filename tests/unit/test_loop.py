@@ -42,7 +42,8 @@ def run(
     splits: Splits = SPLITS,
     stop_after: int | None = None,
     train_eval: TrainEval = "last",
-    on_minute: Callable[[float], None] = lambda left: None,
+    on_minute: Callable[[float | None], None] = lambda left: None,
+    on_epoch: Callable[[Row, float | None], None] = lambda row, left: None,
 ) -> tuple[loop.Training, list[Row]]:
     """Train to the end, or until a signal comes after so many questions."""
     asked = 0
@@ -74,7 +75,7 @@ def run(
             KEY,
             progress,
             stop_asked,
-            lambda row, left: None,
+            on_epoch,
             train_eval,
             on_minute,
         )
@@ -181,14 +182,27 @@ def test_a_long_epoch_says_in_its_midst_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(loop, "SECONDS_WITHIN_AN_EPOCH", 0.0)
-    left: list[float] = []
+    left: list[float | None] = []
     run(tmp_path / "long.pt", SETTINGS.model_copy(update={"epochs": 1}), on_minute=left.append)
-    assert len(left) == 5
-    assert left[0] > left[-1] == 0
+    assert len(left) == 6, "after each step, and before it is measured"
+    assert left[0] is not None
+    assert left[0] > 0 == left[-1]
     said = capsys.readouterr().out.splitlines()
-    assert [line.partition("  ")[0] for line in said if line.startswith("step")] == [
+    assert [line.partition("  ")[0] for line in said if line.startswith("step")][:5] == [
         f"step {n}/5" for n in range(1, 6)
     ]
+
+
+def test_after_a_resume_the_last_epoch_is_told_once_more_and_no_time_left_before_the_first_step(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(loop.TerminatedError):
+        run(tmp_path / "cut.pt", SETTINGS, stop_after=13)
+    told: list[tuple[int, float | None]] = []
+    run(tmp_path / "cut.pt", SETTINGS, on_epoch=lambda row, left: told.append((int(row["epoch"]), left)))
+    assert [epoch for epoch, _ in told] == [told[0][0], *range(told[0][0] + 1, 4)]
+    assert told[0][1] is None
+    assert all(left is not None for _, left in told[1:])
 
 
 AXES: list[dict[str, Any]] = [

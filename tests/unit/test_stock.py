@@ -323,6 +323,7 @@ def test_a_damaged_forecast_or_cache_of_speeds_is_passed_over(
 def test_a_library_that_the_report_needs_and_that_breaks_is_named_before_anything_is_trained(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SCALESTUDY_CACHE", str(project / "cache"))  # in which no library was tried
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)  # an import of it fails
     start()  # nothing is left to be made
     shutil.rmtree(a_run())
@@ -392,6 +393,22 @@ def test_images_added_removed_or_edited_are_named_and_new_times_alone_are_nothin
     assert changes(store, images) == "2 added (c/000.png, ...), 1 removed (a/001.png), 1 changed (b/000.png)"
     shutil.rmtree(images)
     assert changes(store, images) == "", "a disk that is not mounted says nothing"
+
+
+def test_images_that_the_dataset_leaves_out_are_no_change_of_it_nor_is_a_damaged_note_of_its_files(
+    tmp_path: Path,
+) -> None:
+    from scalestudy.data.origin import changes
+
+    store, images = prepared_from(tmp_path / "imgs")
+    for left in ("a/@eaDir", "__MACOSX", "lost+found"):
+        shutil.copytree(Path(images) / "b", Path(images) / left)
+    shutil.copy(Path(images) / "a/000.png", Path(images) / "overview.png")
+    assert changes(store, images) == ""
+    note = bytearray((store / "origin.gz").read_bytes())
+    note[len(note) // 2] ^= 255
+    (store / "origin.gz").write_bytes(bytes(note))
+    assert changes(store, images) == ""
 
 
 def test_runs_of_other_data_are_trained_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -172,7 +172,7 @@ def class_folder_advice(root: bytes, part: bytes, found: Found) -> str:
 
 def folders_in(path: bytes) -> set[bytes]:
     """Return the names of the folders in `path` that may be classes or splits: none that is hidden or a system's."""
-    return {name for name, kind in _entries(path) if kind == "folder" and not _ignored_because(name)}
+    return {name for name, kind in _entries(path) if kind == "folder" and not ignored_because(name)}
 
 
 def classes_below(root: bytes, layout: Layout) -> tuple[Found, Found]:
@@ -206,7 +206,7 @@ class _Walk:
             real = os.path.dirname(real)
         for name, kind in _entries(os.path.join(self.root, part)):
             path = os.path.join(part, name)
-            reason = _ignored_because(name)
+            reason = ignored_because(name)
             if reason and kind == "folder":
                 found.ignored.append(f"{shown(path)}: {reason}")
             elif kind == "folder":
@@ -233,7 +233,7 @@ class _Walk:
                 continue
             path, kind = entry
             name = os.path.basename(path)
-            reason = _ignored_because(name)
+            reason = ignored_because(name)
             if kind == "folder" and reason:
                 found.ignored.append(f"{shown(path)}: {reason}")
             elif kind == "folder":
@@ -280,7 +280,7 @@ def _is_image(name: bytes) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def _ignored_because(name: bytes) -> str | None:
+def ignored_because(name: bytes) -> str | None:
     """Return why a folder or file of this name is none of the dataset's; None where it may be."""
     return "its name starts with a dot" if name.startswith(b".") else _LEFT_BY_SYSTEMS.get(name)
 

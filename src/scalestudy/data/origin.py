@@ -10,12 +10,14 @@ import gzip
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scalestudy.data.folders import SUFFIXES, shown
+from scalestudy.data.folders import SUFFIXES, find_layout, ignored_because, shown
+from scalestudy.errors import UserError
 from scalestudy.files import atomic_path
 
 ORIGIN = "origin.gz"
@@ -32,9 +34,24 @@ class Seen:
 
 
 def scan(folder: str) -> dict[bytes, Seen]:
-    """Return the image files below `folder`, by their names from there; none where the folder cannot be read."""
+    """Return the image files below `folder` that make a dataset, by their names; none where it cannot be read.
+
+    What is left out there is left out here: an image beside the folders of classes is no change of the data.
+    """
     root = os.path.expanduser(folder.encode())
-    return dict(_files(root, b"", frozenset()))
+    found = dict(_files(root, b"", frozenset()))
+    used = _used(root)
+    return {name: seen for name, seen in found.items() if used(name)}
+
+
+def _used(root: bytes) -> Callable[[bytes], bool]:
+    """Return what tells the images in folders of classes from those that lie elsewhere below the root."""
+    try:
+        layout = find_layout(root, classes_are_told=True)
+    except (UserError, OSError):
+        return lambda name: True  # preparing says what is wrong
+    parts = [os.path.join(part, b"") for part in (layout.train, layout.test) if part is not None]
+    return lambda name: any(name.startswith(part) and b"/" in name[len(part) :] for part in parts)
 
 
 def _files(root: bytes, below: bytes, above: frozenset[bytes]) -> Iterator[tuple[bytes, Seen]]:
@@ -48,7 +65,7 @@ def _files(root: bytes, below: bytes, above: frozenset[bytes]) -> Iterator[tuple
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith(b"."):
+        if ignored_because(entry.name):
             continue
         name = os.path.join(below, entry.name)
         with suppress(OSError):
@@ -75,10 +92,14 @@ def changes(store: Path, folder: str) -> str:
 
     Nothing where they are the same, where the folder is not here (any more), or where nobody noted what there was.
     """
-    before = _read(store / ORIGIN)
+    noted = _read(store / ORIGIN)
     now = scan(folder)
-    if before is None or not now:
+    if noted is None or not now:
         return ""
+    used = _used(os.path.expanduser(folder.encode()))
+    before = {
+        name: seen for name, seen in noted.items() if used(name)
+    }  # earlier versions noted the others, too
     added, removed = now.keys() - before.keys(), before.keys() - now.keys()
     changed, touched = [], {}
     for name in now.keys() & before.keys():
@@ -127,6 +148,6 @@ def _read(path: Path) -> dict[bytes, Seen] | None:
             size, time, digest, name = line.split(b" ", 3)
             plain = name.replace(b"\\\\", b"\0").replace(b"\\n", b"\n").replace(b"\0", b"\\")
             files[plain] = Seen(int(size), int(time), digest.decode("ascii"))
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error):
         return None
     return files

@@ -106,6 +106,8 @@ def subset_indices(
         )
     rest = total - held_out
     size = round_half_up(fraction * rest)
+    if size == total:  # all, whatever the order
+        return np.arange(total), np.arange(0)
     order = subset_order(labels, subset_seed)
     present = np.unique(labels)
     if size < len(present):

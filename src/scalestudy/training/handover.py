@@ -32,7 +32,11 @@ def run_lock(run_folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]
         on_wait(f"{run_folder.name} is being trained by another process; waiting for it")
         lock.acquire()
     try:
-        remove_unfinished(checkpoint_file(run_folder))
+        for file in (
+            checkpoint_file(run_folder),
+            *(run_folder / name for name in (*RUN_FILES, "weights.pth")),
+        ):
+            remove_unfinished(file)
         yield
     finally:
         lock.release()

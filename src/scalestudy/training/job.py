@@ -26,9 +26,12 @@ from scalestudy.data.store import Store
 from scalestudy.data.subsets import indices_sha256
 from scalestudy.errors import UserError, disk_fault
 from scalestudy.files import sha256_file, write_json
+from scalestudy.results.read import read_metrics
 from scalestudy.results.record import (
+    METRICS,
     RECORD,
     WEIGHTS,
+    DamagedError,
     Divergence,
     EarlyStop,
     Normalization,
@@ -38,6 +41,7 @@ from scalestudy.results.record import (
     RecordedWeights,
     RunRecord,
     Subset,
+    read_record,
     write_run,
 )
 from scalestudy.results.weights import read_weights_record
@@ -109,13 +113,15 @@ def run_job(job: Job) -> int:
     status = Status(job.output / "status.json", progress.epochs)
     try:
         with progress, StopSignals() as stop, run_lock(job.output, progress.say):
+            status.ours = True
             state = _train(job, progress, status, stop)
             with suppress(OSError):  # it is only shown; run.json has the word
                 status.write(state)
         return 0
     except TerminatedError as error:
         what = _AFTER_A_SIGNAL[error.saved]
-        status.failed("terminated", f"{error}; {what}")
+        if status.ours:  # else it is the status of who trains the run
+            status.failed("terminated", f"{error}; {what}")
         progress.say(f"{error}; {what}")
         return 128 + signal.SIGTERM
     except UserError as error:
@@ -137,8 +143,9 @@ def run_job(job: Job) -> int:
 
 def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals") -> str:
     """Train from the start or the checkpoint to the end, write the declared outputs, return the run's state."""
-    started, clock = datetime.now(UTC), time.perf_counter()
     with training_slot(job.device, job.jobs_per_gpu, progress.say):
+        started, clock = datetime.now(UTC), time.perf_counter()
+        status.begin()
         device = choose_device(job.device)
         precision = choose_precision(job.precision, device)
         threads = set_threads(job.threads)
@@ -149,16 +156,18 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         store = Store.open(job.data)
         _check_size(store, job)
         forms = choose_forms(device, precision)
-        fingerprint = _fingerprint(job, store, device, precision, threads, forms)
+        weights = None if job.weights is None else _weights_record(job.weights, job.settings.init)
+        fingerprint = _fingerprint(job, store, weights, device, precision, threads, forms)
         files = (*RUN_FILES, WEIGHTS) if job.save_weights else RUN_FILES
         if (state := take_finished(job.output, fingerprint, files)) is not None:
             progress.say("this run has finished before; its files are put back, nothing is trained")
+            status.finished(job.output)
             return state
         ran = {"versions": versions(), "git_commit": git_commit()}  # now: hours later there may be others
         splits = Splits.of(store, job.settings, job.task, device)
         normalization = _normalization(job, store)
         normalize = Normalize(normalization.mean, normalization.std, device)
-        model, notes = _initial_model(job, splits, normalize)
+        model, notes = _initial_model(job, weights, splits, normalize)
         facts = _model_facts(model)
         images = len(splits.train)
         steps = step_boundaries(job.settings, images)[-1]
@@ -172,10 +181,15 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
         diverged, logits, labels = None, torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
         with event_files(job.log_to, events_folder(job.output)) as events:
 
-            def epoch_done(row: Row, seconds_left: float) -> None:
+            def epoch_done(row: Row, seconds_left: float | None) -> None:
+                status.earlier = training.earlier
                 status.epoch_done(row, seconds_left)
                 if events is not None:
                     events.update(training.rows)
+
+            def minute_passed(seconds_left: float | None) -> None:
+                status.earlier = training.earlier
+                status.goes_on(seconds_left)
 
             try:
                 logits, labels = fit(
@@ -188,7 +202,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
                     stop.asked,
                     epoch_done,
                     job.train_eval,
-                    status.goes_on,
+                    minute_passed,
                 )
             except DivergedError as error:
                 diverged = Divergence(epoch=error.epoch, step=error.step)
@@ -205,7 +219,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             task=job.task,
             subset=_subset(store, splits),
             dataset=RecordedDataset.model_validate(store.info),
-            weights=None if job.weights is None else _weights_record(job.weights, job.settings.init),
+            weights=weights,
             model=facts,
             batches_per_epoch=batches_per_epoch(images, job.settings.batch_size),
             steps=taken,
@@ -221,7 +235,7 @@ def _train(job: Job, progress: RunProgress, status: "Status", stop: "StopSignals
             threads=threads,
             normalization=normalization,
             resumed_from=training.resumed_from,
-            train_seconds=round(sum(float(row["seconds"]) for row in training.rows), 3),
+            train_seconds=round(sum(float(row["seconds"]) for row in training.rows) + training.spent, 3),
             total_seconds=round(training.earlier + time.perf_counter() - clock, 3),
             peak_memory_mb=_peak_memory_mb(device),
             started=started.isoformat(timespec="seconds"),
@@ -261,7 +275,9 @@ def _check_size(store: Store, job: Job) -> None:
         )
 
 
-def _initial_model(job: Job, splits: Splits, normalize: Normalize) -> tuple[nn.Module, list[str]]:
+def _initial_model(
+    job: Job, weights: RecordedWeights | None, splits: Splits, normalize: Normalize
+) -> tuple[nn.Module, list[str]]:
     """Return the model with its initial weights, and notes for the log on what was loaded."""
     settings = job.settings
     model = build_model(
@@ -273,15 +289,14 @@ def _initial_model(job: Job, splits: Splits, normalize: Normalize) -> tuple[nn.M
         conv_init=settings.conv_init,
         image_size=settings.image_size,
     )
-    if job.weights is None:
+    if job.weights is None or weights is None:
         if settings.stem == "whitening":
             count = min(WHITENING_IMAGES, len(splits.train))
             # From all over the subset, which a folder of images orders by class.
             images, _ = splits.train.batch(torch.arange(count) * len(splits.train) // count)
             whiten(model, normalize(images).cpu())
         return model, []
-    recorded = _weights_record(job.weights, settings.init)
-    return model, load_backbone(model, load_weights(job.weights, recorded.sha256), settings.model)
+    return model, load_backbone(model, load_weights(job.weights, weights.sha256), settings.model)
 
 
 def _subset(store: Store, splits: Splits) -> Subset:
@@ -304,10 +319,15 @@ def _model_facts(model: nn.Module) -> RecordedModel:
 
 
 def _fingerprint(
-    job: Job, store: Store, device: torch.device, precision: str, threads: int, forms: Forms
+    job: Job,
+    store: Store,
+    weights: RecordedWeights | None,
+    device: torch.device,
+    precision: str,
+    threads: int,
+    forms: Forms,
 ) -> Fingerprint:
     """Return all that the run's numbers depend on, to tell whether a checkpoint or a finished run is this one."""
-    weights = None if job.weights is None else _weights_record(job.weights, job.settings.init)
     content = [
         job.settings.lasting(),
         job.task,
@@ -362,12 +382,17 @@ def _weights_record(file: Path, name: str) -> RecordedWeights:
     return RecordedWeights(name=name, sha256=sha256_file(file), source=str(file))
 
 
+_ACCURACIES = ("train_accuracy", "test_accuracy")
+
+
 class Status:
     """The run's status.json: what `scalestudy status` shows while it runs, and why it failed when it did."""
 
     def __init__(self, path: Path, epochs: int) -> None:
         self.path = path
-        self.began = time.monotonic()
+        self.ours = False  # whether the run's lock is held
+        self.earlier = 0.0  # seconds of earlier processes
+        self.begin()
         self.facts: dict[str, Any] = {
             "epoch": 0,
             "epochs": epochs,
@@ -379,10 +404,21 @@ class Status:
             "host": socket.gethostname(),
         }
 
+    def begin(self) -> None:
+        """Count the time from here on: waiting is none of the run's."""
+        self.began = time.monotonic()
+
+    def finished(self, folder: Path) -> None:
+        """Take over the numbers of a run that finished before."""
+        with suppress(DamagedError):
+            self.earlier = read_record(folder / RECORD).total_seconds
+            for row in read_metrics(folder / METRICS)[-1:]:
+                self._take({"epoch": int(row["epoch"]), **{key: row[key] for key in _ACCURACIES}}, 0.0)
+
     def write(self, state: str, kind: str | None = None, reason: str | None = None) -> None:
         """Write the state, and why, with the latest numbers."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.facts["elapsed"] = round(time.monotonic() - self.began, 1)
+        self.facts["elapsed"] = round(self.earlier + time.monotonic() - self.began, 1)
         write_json(self.path, {"state": state, "kind": kind, "reason": reason, **self.facts, "updated": now})
 
     def failed(self, kind: str, reason: str) -> None:
@@ -390,15 +426,18 @@ class Status:
         with suppress(OSError):
             self.write("failed", kind, reason)
 
-    def epoch_done(self, row: Row, seconds_left: float) -> None:
+    def epoch_done(self, row: Row, seconds_left: float | None) -> None:
         """Take over the numbers of a finished epoch."""
-        for key in ("epoch", "train_accuracy", "test_accuracy"):
-            self.facts[key] = row[key]
+        self._take(row, seconds_left)
         self.goes_on(seconds_left)
 
-    def goes_on(self, seconds_left: float) -> None:
+    def _take(self, row: Row, seconds_left: float | None) -> None:
+        self.facts |= {key: row[key] for key in ("epoch", *_ACCURACIES)}
+        self.facts["seconds_left"] = seconds_left
+
+    def goes_on(self, seconds_left: float | None) -> None:
         """Take over how long the run will take."""
-        self.facts["seconds_left"] = round(seconds_left, 1)
+        self.facts["seconds_left"] = None if seconds_left is None else round(seconds_left, 1)
         with suppress(OSError):  # it is only shown
             self.write("running")
 

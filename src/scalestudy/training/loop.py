@@ -48,6 +48,7 @@ EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 )
 GPU_LOSSES_AT_ONCE = 50  # losses looked at together on a GPU, where each look waits for the device
+SECONDS_UNSEEN = 10.0  # no loss there is left longer without a look: what nobody has looked at is not saved
 
 
 class DivergedError(Exception):
@@ -217,13 +218,14 @@ def fit(
     fingerprint: Fingerprint,
     progress: RunProgress,
     stop_asked: Callable[[], bool],
-    on_epoch: Callable[[Row, float], None],
+    on_epoch: Callable[[Row, float | None], None],
     train_eval: TrainEval = "last",
-    on_minute: Callable[[float], None] = lambda left: None,
+    on_minute: Callable[[float | None], None] = lambda left: None,
 ) -> tuple[Tensor, Tensor]:
     """Train to the end and measure after each epoch; return the test set's logits, float32 [M, C], and labels.
 
-    `on_epoch` gets each epoch's row and the seconds left, `on_minute` the latter in the midst of a long epoch.
+    `on_epoch` gets each epoch's row and the seconds left (None: not known yet), after a resume the last row once more;
+    `on_minute` the seconds left in the midst of a long epoch.
     `train_eval` says after which epochs the training subset is measured in evaluation mode. Goes on from
     `checkpoint` where it holds this run. Raises DivergedError, or TerminatedError after saving when `stop_asked`.
     """
@@ -231,16 +233,19 @@ def fit(
     boundaries = step_boundaries(settings, len(splits.train))
     if state := load_checkpoint(checkpoint, fingerprint, progress.say):
         training.restore(state)
+        del state  # as large as the model, its optimizer and its average
         progress.say(
             f"resuming from epoch {len(training.rows)} (step {training.step:,} of {boundaries[-1]:,})"
         )
     batches = shuffled_batches(len(splits.train), settings.batch_size, settings.seed, training.step)
     progress.start(training.step, boundaries[-1])
+    if training.rows:
+        on_epoch(training.rows[-1], None)
     saved = time.monotonic()
 
-    def keep() -> None:
+    def keep(older_than: float = SECONDS_WITHIN_AN_EPOCH) -> None:
         nonlocal saved
-        if time.monotonic() - saved < SECONDS_WITHIN_AN_EPOCH:
+        if time.monotonic() - saved < older_than:
             return
         progress.say_step(training.step)
         on_minute(progress.seconds_left(training.step))
@@ -254,6 +259,7 @@ def fit(
             row = train_epoch(
                 training, epoch, boundaries[epoch - 1], batches, splits, normalize, progress, stop_asked, keep
             )
+            keep(SECONDS_WITHIN_AN_EPOCH / 2)  # nothing is saved while it is measured
             whole = train_eval == "every" or epoch == len(boundaries)
             measured, logits, labels = measure(training, splits, normalize, stop_asked, train=whole)
             if not all(math.isfinite(value) for value in measured.values()):
@@ -303,6 +309,7 @@ def train_epoch(
     each_pass = batches_per_epoch(len(splits.train), settings.batch_size)
     began, seen = time.perf_counter() - training.spent, int(training.running[2])
     unseen: list[Tensor] = []
+    looked = began
     while training.step < last_step:
         positions = next(batches)
         draw = Draw.of(positions, settings.seed, training.step, training.step // each_pass)
@@ -311,9 +318,11 @@ def train_epoch(
         loss, accuracy = training.update(*mix(inputs, labels, len(splits.classes), settings, draw))
         seen += len(positions)
         unseen.append(loss)
-        if training.device.type == "cpu" or len(unseen) == GPU_LOSSES_AT_ONCE or training.step == last_step:
+        together = len(unseen) < GPU_LOSSES_AT_ONCE and time.perf_counter() - looked < SECONDS_UNSEEN
+        if training.device.type == "cpu" or not together or training.step == last_step:
             _raise_if_diverged(unseen, epoch, training.step)
             unseen.clear()
+            looked = time.perf_counter()
         if progress.shows_batches:
             progress.batch(loss.item(), accuracy.item(), seen / (time.perf_counter() - began))
         training.spent = time.perf_counter() - began

@@ -62,24 +62,27 @@ class RunProgress:
         """Whether batches are shown at all (their numbers cost a synchronisation on a GPU)."""
         return self.bar is not None
 
-    def seconds_left(self, step: int) -> float:
-        """Return the seconds to the end of the run, judged by the steps since `start`."""
+    def seconds_left(self, step: int) -> float | None:
+        """Return the seconds to the end of the run, judged by the steps since `start`; None before the first one."""
         done = step - self.first_step
-        return (time.monotonic() - self.started) / max(done, 1) * (self.steps - step)
+        return (time.monotonic() - self.started) / done * (self.steps - step) if done else None
+
+    def _left(self, step: int) -> str:
+        left = self.seconds_left(step)
+        return "" if left is None else f"  {left:,.0f} s left"
 
     def say_step(self, step: int) -> None:
         """Print how far a long epoch is, where no bar shows it."""
         if self.bar is None:
-            self.say(f"step {step}/{self.steps}  {self.seconds_left(step):,.0f} s left")
+            self.say(f"step {step}/{self.steps}{self._left(step)}")
 
     def epoch_done(self, row: Row, step: int) -> None:
         """Print the epoch's line."""
-        left = self.seconds_left(step)
         self.say(
             f"epoch {row['epoch']}/{self.epochs}  step {step}/{self.steps}  "
             f"train: loss {row['train_loss']:.4f}, accuracy {row['train_accuracy']:.4f}  "
             f"test: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}  "
-            f"{row['images_per_second']:,.0f} images/s  {left:,.0f} s left"
+            f"{row['images_per_second']:,.0f} images/s{self._left(step)}"
         )
 
 

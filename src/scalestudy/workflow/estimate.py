@@ -204,7 +204,7 @@ class Speeds:
         for folder in folders:
             try:
                 record = read_record(folder / "run.json")
-                if record.resumed_from or record.early_stopping:
+                if record.resumed_from or record.early_stopping or record.diverged:
                     continue  # its seconds are not those of its steps
                 settings = record.settings
                 images, test = record.subset.images, record.test_images

@@ -59,7 +59,10 @@ def write(settings: HuggingFace, image_size: int, writer: StoreWriter) -> Writte
         indices: dict[Split, NDArray[np.int64]] = dict(zip(SPLITS, chosen, strict=True))
     else:
         test = _part(every, test_split, settings.name)
-        labels(test, test_split)  # every row has one of the classes
+        for part, split in ((train, settings.train_split), (test, test_split)):
+            labels(part, split)  # every row has one of the classes
+            if not len(part):
+                raise UserError(f"{settings.name}: split {split} has no images; name another one")
         parts = {"train": train, "test": test}
         indices = {split: np.arange(len(part)) for split, part in parts.items()}
         notes = [f"split {test_split} of {settings.name} is the test set"] if test_split != "test" else []
