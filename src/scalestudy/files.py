@@ -51,6 +51,16 @@ def remove_unfinished(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def from_home(path: Path | str) -> Path:
+    """Return the path that `~` in it stands for; with the name of nobody's home it stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib raises there)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there; a name that is too long for one is that of none."""
+    return os.path.isdir(path)  # noqa: PTH112 (pathlib raises there)
+
+
 def is_locked(path: Path) -> bool:
     """Return whether a process holds a lock file of `filelock`, on any machine that sees the disk.
 

@@ -54,3 +54,22 @@ def test_a_study_named_by_nothing_is_not_the_default_one() -> None:
 def test_a_file_of_somebodys_own_with_a_dataset_is_no_study_where_only_a_part_of_it_is_handed_on() -> None:
     Path("own.yaml").write_text("dataset: reads.fastq\nscalestudy: {study: 2026_07}\n")
     assert asked_for({"study": "2026_07"}, ["own.yaml"]) == ("2026_07", {})
+
+
+@pytest.mark.parametrize(
+    ("by_snakemake", "typed"),
+    [
+        ({"skip_impossible": "true"}, "skip_impossible=true"),
+        ({"recipe": {"model": "resnet18", "epochs": "2"}}, "recipe={model: resnet18, epochs: 2}"),
+        (
+            {"dataset": {"source": "digits", "test_fraction": "0.10"}},
+            "dataset={source: digits, test_fraction: 0.1}",
+        ),
+    ],
+)
+def test_a_variant_has_one_name_for_snakemake_which_reads_text_and_for_the_other_commands(
+    by_snakemake: dict[str, object], typed: str
+) -> None:
+    name = Plan({"study": "2026_07", **by_snakemake}).name
+    assert name != "2026_07"
+    assert scalestudy("check", "2026_07", "--config", typed).out.startswith(f"{name}: valid")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from scalestudy.cli import app
 from scalestudy.errors import UserError
+from scalestudy.study.dataset import ImageFolder
 from scalestudy.study.paths import torch_cache
 from scalestudy.training.models import build_model
 
@@ -295,3 +296,38 @@ def test_a_key_without_a_value_is_one_that_is_not_there() -> None:
         line
         == "mine.yaml: the file is empty; a study is a mapping of keys; the smallest is `dataset: digits`"
     )
+
+
+def test_a_number_of_classes_or_a_share_of_test_images_that_cannot_be_is_known_before_preparing() -> None:
+    (line,) = faults("dataset: {source: digits, num_classes: 3}\n")
+    assert line.endswith("num_classes says 3, and the data have 10")
+    (line,) = faults("dataset: {source: digits, test_fraction: 1/100000}\n")
+    assert line.endswith("there would be 1,797 training and 0 test images")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dataset: ~nobody1x\n", "~nobody1x"),
+        ("dataset: %s\n" % ("x" * 5000), "dataset"),
+        ("dataset: digits\nrecipe: {fraction: 1e-5000}\n", "1e-5000' is not a fraction such as 1/16 or 0.5"),
+        ("dataset: digits\nexperiments: []\n", "experiments"),
+    ],
+)
+def test_strange_values_are_refused_and_no_traceback(text: str, words: str) -> None:
+    (line,) = faults(text)
+    assert words in line
+
+
+def test_a_momentum_that_the_schedule_cycles_may_be_written_as_0() -> None:
+    recipe = "{optimizer: sgd, schedule: onecycle, momentum: 0, nesterov: true, lr: 0.1}"
+    assert check(f"dataset: digits\nrecipe: {recipe}\n")[0].endswith("valid; 1 run in 1 experiment")
+
+
+def test_a_folder_is_the_same_one_however_it_is_written() -> None:
+    spelt = [
+        ImageFolder(source="imagefolder", folder=f"{before}pics{after}")
+        for before in ("", "./")
+        for after in ("", "/")
+    ]
+    assert len({each.store_name() for each in spelt}) == 1

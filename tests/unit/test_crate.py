@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -382,7 +383,31 @@ def test_the_command_names_each_fault_and_ends_with_a_failure(crate: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stdout == "changed: README.md\n"
-    assert done.stderr.startswith(f"error: {crate}: 1 of ")
+    assert done.stderr == f"error: {crate} is not as it was exported: 1 fault\n"
+
+
+def test_a_zip_file_with_something_beside_the_crate_or_an_entry_twice_is_refused(crate: Path) -> None:
+    beside = zipped(crate)
+    with zipfile.ZipFile(beside, "a") as archive:
+        archive.writestr("READ-ME-FIRST.html", "forged")
+    with pytest.raises(UserError, match="more than the one folder of a crate"):
+        verify_crate(beside)
+    beside.unlink()
+    twice = zipped(crate)
+    with zipfile.ZipFile(twice, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr(next(name for name in archive.namelist() if name.endswith("README.md")), "forged")
+    with pytest.raises(UserError, match="is in it twice"):
+        verify_crate(twice)
+
+
+def test_folders_in_folders_without_end_are_refused_in_one_line(crate: Path) -> None:
+    deep = crate
+    for _ in range(60):
+        deep = deep / "d"
+        deep.mkdir()
+    with pytest.raises(UserError, match="folders lie in it more than 40 deep"):
+        verify_crate(crate)
 
 
 def test_a_zip_file_with_an_entry_for_the_folder_itself_is_the_same_crate(crate: Path) -> None:

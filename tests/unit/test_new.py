@@ -233,3 +233,13 @@ def test_a_project_of_ones_own_has_all_that_it_needs_and_keeps_what_is_there() -
     assert "mine/Snakefile is there already, and nothing is overwritten" in refused("--project", "mine")
     assert refused("nowhere", "--project", "other").startswith("error: there is no folder nowhere")
     assert not Path("other").exists()
+
+
+def test_a_name_with_the_ending_of_a_file_is_that_name_and_a_folder_of_any_name_becomes_a_study() -> None:
+    fill(Path("pets"), cat=20, dog=20)
+    new("pets", "--name", "mine.yaml")
+    assert Path("config/mine.yaml").is_file()
+    shutil.copytree("pets", "new\nline\x1b[31m")
+    new("new\nline\x1b[31m", "--name", "strange")
+    assert len(plan_runs(load_study("strange"))) > 0
+    assert "no folder ~nobody1x" in refused("~nobody1x/pics")

@@ -158,3 +158,18 @@ def test_the_command_that_prepares_the_data_has_the_overrides_that_were_given(pr
         "plan", "mine", "--no-calibrate", *one_config_each(["--config", "image_size=48", "seed=1"])
     )
     assert "`snakemake data --config study=mine image_size=48 seed=1` prepares the data" in shown
+
+
+def test_no_name_of_a_run_loses_its_end_on_a_narrow_terminal(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = scalestudy("plan", "mine", "--no-calibrate", "--config", "seed=[0,1]", "dataset=digits")
+    assert "\u2026" not in said
+
+
+def test_what_has_no_results_is_named_with_a_command_only_where_that_works(project: Path) -> None:
+    assert "`snakemake --cores all --config study=mine` makes those of mine" in scalestudy(
+        "tables", "mine", code=2
+    )
+    assert "snakemake" not in scalestudy("tables", "nothing", code=2)

@@ -1,6 +1,7 @@
 """`scalestudy new`: a first study of a folder of images, or of a dataset by its name; a project of one's own."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from scalestudy.errors import UserError, nearest
+from scalestudy.errors import UserError, nearest, printable
+from scalestudy.files import from_home, is_folder
 from scalestudy.report.wording import counted, duration, few, listing
 from scalestudy.study.config import CONFIG_FOLDER, Study, load_study
 from scalestudy.study.dataset import DatasetSettings, ImageFolder, parse_dataset
@@ -129,15 +131,21 @@ def _write_study(source: str, name: str | None, outside: str, calibrate: bool) -
     header += ["", f"  scalestudy check {study}", f"  scalestudy plan {study}"]
     header += [f"  snakemake --cores all --config study={study}"]
     schema = "study.schema.json" if (CONFIG_FOLDER / "study.schema.json").is_file() else None
-    _write_once(path, study_text(facts, proposal, header, schema))
-    load_study(study)  # what was written is a study
+    _write_once(
+        path, study_text(facts, proposal, [printable(" ".join(line.split("\n"))) for line in header], schema)
+    )
+    try:
+        load_study(study)  # what was written is a study
+    except UserError:
+        path.unlink()
+        raise
     _say(lines, warned, proposal, price, path, study)
 
 
 def _dataset(source: str, outside: str) -> tuple[DatasetSettings, str | dict[str, Any]]:
     """Return the dataset's settings, and what stands for them in a study file."""
-    folder = Path(outside, source).expanduser()
-    if folder.is_dir():
+    folder = from_home(Path(outside, source))
+    if is_folder(folder):
         keys = {"source": "imagefolder", "folder": os.path.normpath(folder)}
         return parse_dataset(keys), keys
     try:
@@ -170,7 +178,7 @@ def _study_name(name: str | None, settings: DatasetSettings) -> str:
         )
         wanted = slug(named)
     try:
-        return safe_name(wanted)
+        return safe_name(re.sub(r"\.ya?ml$", "", wanted))
     except ValueError as error:
         raise UserError(f"--name: {error}" if name else f"{error}; choose one by --name") from None
 

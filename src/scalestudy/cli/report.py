@@ -8,7 +8,8 @@ import typer
 from scalestudy.cli.completion import one_of, studies_with_results
 from scalestudy.errors import UserError, nearest
 from scalestudy.study import paths
-from scalestudy.study.config import load_study
+from scalestudy.study.config import find_study, load_study
+from scalestudy.workflow.commands import start_command
 
 StudyName = Annotated[
     str,
@@ -27,10 +28,11 @@ def results_of(study: str) -> Path:
             return folder
     known = sorted(path.parent.name for path in paths.RESULTS.glob("*/findings.json"))
     there = f"results are there of {', '.join(known)}" if known else "no study has results yet"
-    raise UserError(
-        f"{study}: no folder {named}{nearest(named.name, known)}; {there}; "
-        f"`snakemake --cores all --config study={study}` makes those of {study}"
-    )
+    try:
+        makes = f"; `{start_command(find_study(study), {})}` makes those of {study}"
+    except UserError:
+        makes = ""
+    raise UserError(f"{study}: no folder {named}{nearest(named.name, known)}; {there}{makes}")
 
 
 def figure(

@@ -21,14 +21,15 @@ def export(
     ] = None,
 ) -> None:
     """Write a finished study as an RO-Crate: config, results, figures, report, provenance of each run, checksums."""
-    from scalestudy.files import read_json, sha256_file
+    from scalestudy.files import read_object, sha256_file
     from scalestudy.sharing.crate import CHECKSUMS, NO_LICENCE, export_study
     from scalestudy.study.paths import study_folder
 
     asked = load(study, config)
     loaded, runs = asked.study, asked.runs
     path = study_folder(loaded.name) / "study.json"
-    if path.is_file() and read_json(path)["runs"] != asked.record["runs"]:
+    again = f"`{asked.start}` makes it again"
+    if path.is_file() and read_object(path, again, {"runs": list})["runs"] != asked.record["runs"]:
         raise UserError(
             f"{path} has other runs than {asked.file}: the study has changed since, or ran with --config; "
             f"give the same --config here, or run the study again: `{asked.start}`"
@@ -48,15 +49,14 @@ def verify(
 
     A stranger's crate is safe to check: nothing in it is run, no link is followed, nothing is written into it.
     """
+    from scalestudy.report.wording import counted
     from scalestudy.sharing.crate import verify_crate
 
     found = verify_crate(crate)
     for fault in found.faults:
         print(printable(fault).replace("\n", "\\n"))
     if found.faults:
-        raise UserError(
-            f"{crate}: {len(found.faults):,} of {found.files:,} files are not as they were exported"
-        )
+        raise UserError(f"{crate} is not as it was exported: {counted(len(found.faults), 'fault')}")
     print(
         f"{crate}: study {found.study}, {found.files:,} files as they were exported; "
         "tables, findings and report made again are the same"

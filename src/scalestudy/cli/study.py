@@ -1,4 +1,4 @@
-"""`scalestudy check`, `plan`, `status` and `write-study`: everything about a study that needs no training."""
+"""`scalestudy check`, `plan`, `status`, `report`, `schema`, `write-study`: what needs no training."""
 
 import sys
 import time
@@ -134,6 +134,7 @@ def plan(
     asked = load(study, config)
     found = price(asked.study, asked.runs, calibrate=calibrate, workers=workers)
     table = Table("run", "images", "steps", "images seen", "memory", "time", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"  # its end is what tells runs apart
     for column in table.columns[1:]:
         column.justify = "right"
     for run, each in zip(found.jobs, found.estimates, strict=True):

@@ -213,7 +213,9 @@ def fetch_weights(
             min=1, help="With --model (224 if left out) or --timm (its own): the images, in pixels."
         ),
     ] = None,
-    stem: Annotated[Literal["imagenet", "cifar"], typer.Option(help="With --model: its stem.")] = "imagenet",
+    stem: Annotated[
+        Literal["imagenet", "cifar", "whitening"], typer.Option(help="With --model: its stem.")
+    ] = "imagenet",
 ) -> None:
     """Bring published weights, or a checkpoint file, to the study, with the SHA-256 verified."""
     from scalestudy.training.weights import adopt_checkpoint

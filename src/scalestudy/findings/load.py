@@ -135,6 +135,8 @@ def load(folder: Path) -> Collected:
             )
     again = f"the next start makes it again, and `scalestudy report {folder.resolve().name}` does"
     study = read_object(folder / "study.json", again, {"study": str, "runs": list, "dataset": dict})
+    if not all(isinstance(run, dict) and run.get("run") and run.get("settings") for run in study["runs"]):
+        raise UserError(f"{folder / 'study.json'} is damaged: runs; {again}")
     root = project_of(folder)
     store = root / str(study["dataset"].get("path", "")) / "dataset.json"
     return Collected(

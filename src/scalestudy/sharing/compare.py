@@ -49,6 +49,10 @@ class Number:
         return None if self.a is None or self.b is None else self.b - self.a
 
 
+def _title(study: Study) -> str:
+    return str(study.record.get("title") or study.record["study"])
+
+
 @dataclass(frozen=True)
 class Versus:
     """What two studies have in common, what moved, and what only one of them has."""
@@ -116,7 +120,7 @@ def compare(folder_a: Path, folder_b: Path) -> Versus:
 
     return Versus(
         names=(str(folder_a), str(folder_b)),
-        titles=(str(studies[0].record["title"]), str(studies[1].record["title"])),
+        titles=(_title(studies[0]), _title(studies[1])),
         differs=tuple(
             f"{what}: {first} in A, {second} in B"
             for what, first, second in (

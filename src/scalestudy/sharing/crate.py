@@ -6,6 +6,7 @@ trained weights are not in it; the records of the data set and of initial weight
 """
 
 import csv
+import lzma
 import os
 import re
 import shutil
@@ -56,6 +57,7 @@ MEDIA_TYPES = {
 # What a crate may hold at its top: nothing in it is a program, a template or a setting of one.
 LAYOUT = ("README.md", METADATA, CHECKSUMS, "config", "data", "weights", "results", "report")
 # A crate of text and images never shrinks so much in a zip file; what would is made to fill a disk.
+DEEPEST = 40  # folders in folders
 LARGEST_RATIO, SMALL = 100, 100 * 2**20
 README = """\
 # {title}
@@ -375,6 +377,8 @@ def _unpacked(crate: Path) -> Iterator[Path]:
             RuntimeError,
             NotImplementedError,
             OSError,
+            ValueError,
+            lzma.LZMAError,
         ) as error:
             raise UserError(f"{crate}: cannot be unpacked ({error})") from None
         inner = [path.parent for path in Path(temporary).glob(f"*/{METADATA}")]
@@ -384,6 +388,10 @@ def _unpacked(crate: Path) -> Iterator[Path]:
 def _refuse_what_is_no_archive_of_files(crate: Path, archive: zipfile.ZipFile) -> None:
     """Raise UserError where a zip file names anything outside of itself, holds links, or would fill the disk."""
     entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{crate}: {twice!r} is in it twice; nothing was unpacked")
     for entry in entries:
         path, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
         strange = "\\" in entry.filename or ":" in entry.filename.partition("/")[0]
@@ -393,6 +401,9 @@ def _refuse_what_is_no_archive_of_files(crate: Path, archive: zipfile.ZipFile) -
             raise UserError(
                 f"{crate}: {entry.filename!r} is neither a file nor a folder; nothing was unpacked"
             )
+    tops = {PurePosixPath(name).parts[:1] for name in names} - {()}
+    if METADATA not in names and len(tops) > 1:
+        raise UserError(f"{crate}: it holds more than the one folder of a crate; nothing was unpacked")
     _refuse_a_bomb(crate, crate.name, sum(entry.file_size for entry in entries), crate.stat().st_size)
 
 
@@ -402,12 +413,14 @@ def _refuse_a_bomb(crate: Path, name: str, size: int, packed: int) -> None:
         raise UserError(f"{crate}: {name} would unpack {packed:,} bytes to {size:,}; nothing was unpacked")
 
 
-def _refuse_what_is_no_file(crate: Path, folder: Path) -> None:
+def _refuse_what_is_no_file(crate: Path, folder: Path, depth: int = 0) -> None:
     """Raise UserError for a link, a device, a pipe: a crate holds files and folders, and nothing else is opened."""
+    if depth > DEEPEST:
+        raise UserError(f"{crate}: folders lie in it more than {DEEPEST} deep; nothing was read")
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             if entry.is_dir(follow_symlinks=False):
-                _refuse_what_is_no_file(crate, Path(entry.path))
+                _refuse_what_is_no_file(crate, Path(entry.path), depth + 1)
                 continue
             mode = entry.stat(follow_symlinks=False).st_mode
             if not stat.S_ISREG(mode):

@@ -349,7 +349,9 @@ class Study(_Strict):
     def _default_experiment(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        experiments = value.get("experiments") or {"main": {"title": "All runs"}}
+        experiments = value.get("experiments")
+        if experiments is None or experiments == {}:
+            experiments = {"main": {"title": "All runs"}}
         if isinstance(experiments, dict):  # one without a value (`base:`) is the recipe as it is
             experiments = {name: {} if each is None else each for name, each in experiments.items()}
         return {**value, "experiments": experiments}
@@ -507,13 +509,23 @@ def _place(key: str) -> tuple[int, str]:
 
 
 def _value_in_name(key: str, value: object) -> str:
-    """Return an override's value for a name; one that is not valid as it is, for it is refused a moment later."""
+    """Return a valid override's value for a name."""
     if key in RunSettings.model_fields:
-        try:
-            return _joined(list(map(_setting_in_name, parse_axes({key: value})[key])))
-        except ValueError:
-            return slug(str(value))
-    return _joined([str(value)]) if isinstance(value, (str, int, float)) else short_hash(value)
+        return _joined(list(map(_setting_in_name, parse_axes({key: value})[key])))
+    told = _as_told(value)
+    return _joined([told]) if isinstance(told, str) else short_hash(told)
+
+
+def _as_told(value: object) -> object:
+    """Return a value with its scalars as text: Snakemake takes `true` and what stands within braces for text."""
+    if isinstance(value, Mapping):
+        return {str(key): _as_told(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_told(each) for each in value]
+    text = "" if value is None else str(value)
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    return format_number(float(text)) if _is_number(text) else text
 
 
 def _setting_in_name(value: Any) -> str:

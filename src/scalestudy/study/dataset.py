@@ -5,11 +5,11 @@ A new source is one class here, named in `DatasetSettings`, and the module of `s
 """
 
 import json
+import os
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from scalestudy.errors import nearest
+from scalestudy.files import from_home, is_folder
 from scalestudy.study.settings import Integer, Number, OneLine, Share
 from scalestudy.study.torchvision_datasets import TORCHVISION
 
@@ -105,6 +106,8 @@ class SourceSettings(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return the settings that determine the content, as JSON values: equal ones name one dataset store."""
         values = self.model_dump(mode="json", exclude_none=True, exclude={"title", "num_classes"})
+        if "folder" in values:  # `pics/` is `pics`
+            values["folder"] = os.path.normpath(values["folder"])
         return {key: value for key, value in values.items() if key not in self.no_part_of_the_content}
 
 
@@ -205,7 +208,7 @@ class Cifar(SourceSettings):
         return 32
 
     def extra_bytes(self) -> int:
-        given = Path(self.archive).expanduser() if self.archive is not None else None
+        given = from_home(self.archive) if self.archive is not None else None
         if given is not None and given.is_file():
             return given.stat().st_size  # unpacked while it is read
         return 2 * {"cifar10": 170_498_071, "cifar100": 169_001_437}[self.source]
@@ -394,7 +397,7 @@ def _named(value: object) -> object:
         return {"source": source, "name": name}
     if value in TORCHVISION:
         return {"source": "torchvision", "name": value}
-    if value not in SOURCES and ("/" in value or "\\" in value or Path(value).expanduser().is_dir()):
+    if value not in SOURCES and ("/" in value or "\\" in value or is_folder(from_home(value))):
         raise ValueError(
             f"{value!r} looks like a folder; for a folder of images write {{source: imagefolder, folder: {value}}}"
         )

@@ -36,7 +36,10 @@ def parse_fraction(value: object) -> Fraction:
             raise ValueError(f"{value!r} divides by zero")
         return Fraction(int(ratio[1]), int(ratio[2]))
     try:
-        return Fraction(_decimal(value))
+        number = _decimal(value)
+        if abs(number.adjusted()) > 18:
+            raise ValueError("no fraction of images that there could be")
+        return Fraction(number)
     except ValueError:
         raise ValueError(f"{value!r} is not a fraction such as 1/16 or 0.5") from None
 

@@ -103,7 +103,8 @@ def check_settings(settings: RunSettings) -> None:
             f"steps: {settings.steps} steps cannot be evaluated {settings.epochs} times (epochs); "
             f"set epochs to {settings.steps} or fewer, or steps to {settings.epochs} or more"
         )
-    if settings.nesterov and settings.momentum == 0 and settings.canonical().nesterov:
+    lasting = settings.canonical()
+    if lasting.nesterov and lasting.momentum == 0:
         raise UserError("nesterov: needs momentum, and momentum is 0; set momentum above 0, such as 0.9")
     if settings.warmup and SCHEDULES[settings.schedule].rises:
         raise UserError(f"warmup: the schedule '{settings.schedule}' rises by itself; leave warmup at 0")

@@ -13,7 +13,7 @@ from torch import Tensor
 from scalestudy.data.download import Checksum, Download
 from scalestudy.data.progress import say
 from scalestudy.errors import UserError
-from scalestudy.files import atomic_path, sha256_file
+from scalestudy.files import atomic_path, from_home, sha256_file
 from scalestudy.results.weights import write_weights_record
 from scalestudy.study.paths import torch_cache
 from scalestudy.training.backbone import check_backbone
@@ -61,7 +61,7 @@ def fetch_weights(url: str, output: Path) -> None:
 
 def verified_checkpoint(file: Path, sha256: str) -> Path:
     """Return the path of the checkpoint `file` once it is there and its SHA-256 is `sha256`; else raise UserError."""
-    path = file.expanduser()
+    path = from_home(file)
     if not path.is_file():
         where = (
             f", a link to {path.readlink()}, which is not there" if path.is_symlink() else " does not exist"

@@ -11,7 +11,7 @@ from scalestudy.study.config import DEFAULT_STUDY
 from scalestudy.study.yaml_text import read_yaml
 
 # Texts, whatever else they could be read as: a study may be called 2026_07, which Snakemake takes for 202607.
-AS_TYPED = ("study", "name", "title")
+AS_TYPED = ("study", "name", "title", "description")
 
 
 def asked_for(

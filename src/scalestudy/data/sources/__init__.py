@@ -45,10 +45,12 @@ class Look:
 def look(settings: DatasetSettings) -> Look:
     """Return what can be known of a dataset before it is read; UserError where it cannot be had."""
     module = import_module(f"scalestudy.data.sources.{settings.module}")
-    if hasattr(module, "look"):
-        found: Look = module.look(settings)
-        return found
-    return Look(settings.known_sizes())
+    found: Look = module.look(settings) if hasattr(module, "look") else Look(settings.known_sizes())
+    if settings.num_classes is not None and found.classes not in (None, settings.num_classes):
+        raise UserError(f"num_classes says {settings.num_classes}, and the data have {found.classes}")
+    if found.sizes is not None and 0 in found.sizes:
+        raise UserError(f"there would be {found.sizes[0]:,} training and {found.sizes[1]:,} test images")
+    return found
 
 
 def check_num_classes(classes: list[str], configured: int | None) -> None:

@@ -27,6 +27,7 @@ from scalestudy.data.progress import say
 from scalestudy.data.sources import Look, Written, check_num_classes
 from scalestudy.data.store import SPLITS, StoreWriter
 from scalestudy.errors import UserError
+from scalestudy.files import from_home
 from scalestudy.study.dataset import Cifar
 from scalestudy.study.paths import DATA
 
@@ -131,7 +132,7 @@ def _archive(settings: Cifar, published: Published) -> tuple[Path, Checksum]:
     if settings.md5 is not None:  # beside the published file, never in its place
         own_name = Path(urlsplit(settings.mirror or "").path).name or name
         name = f"{settings.md5[:8]}-{own_name}"
-    path = Path(settings.archive).expanduser() if settings.archive else DATA / "downloads" / name
+    path = from_home(settings.archive) if settings.archive else DATA / "downloads" / name
     return path, Checksum("md5", settings.md5 or published.md5)
 
 

@@ -23,6 +23,7 @@ from scalestudy.data.sources.map_style import MapStyle, write_split
 from scalestudy.data.store import SPLITS, Split, StoreWriter
 from scalestudy.data.subsets import split_off_test
 from scalestudy.errors import UserError
+from scalestudy.files import from_home
 from scalestudy.study.dataset import Torchvision
 from scalestudy.study.paths import DATA
 from scalestudy.study.torchvision_datasets import TORCHVISION
@@ -37,7 +38,7 @@ def write(settings: Torchvision, image_size: int, writer: StoreWriter) -> Writte
     A dataset without a test set of its own gives `test_fraction` of its images, stratified. Raises UserError where
     the files cannot be had, or are no images with one class each.
     """
-    root = Path(settings.root).expanduser() if settings.root else DATA / "downloads" / "torchvision"
+    root = from_home(settings.root) if settings.root else DATA / "downloads" / "torchvision"
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{settings.name}.lock"):
         parts = _open(settings, root)
