@@ -96,10 +96,9 @@ def changes(store: Path, folder: str) -> str:
     now = scan(folder)
     if noted is None or not now:
         return ""
+    # Earlier versions noted what the dataset leaves out, too.
     used = _used(os.path.expanduser(folder.encode()))
-    before = {
-        name: seen for name, seen in noted.items() if used(name)
-    }  # earlier versions noted the others, too
+    before = {name: seen for name, seen in noted.items() if used(name)}
     added, removed = now.keys() - before.keys(), before.keys() - now.keys()
     changed, touched = [], {}
     for name in now.keys() & before.keys():

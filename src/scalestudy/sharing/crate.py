@@ -57,8 +57,8 @@ MEDIA_TYPES = {
 # What a crate may hold at its top: nothing in it is a program, a template or a setting of one.
 LAYOUT = ("README.md", METADATA, CHECKSUMS, "config", "data", "weights", "results", "report")
 # A crate of text and images never shrinks so much in a zip file; what would is made to fill a disk.
-DEEPEST = 40  # folders in folders
 LARGEST_RATIO, SMALL = 100, 100 * 2**20
+DEEPEST = 40  # folders in folders
 README = """\
 # {title}
 
