@@ -41,9 +41,8 @@ from scalestudy.training.small_maps import USUAL_FORMS, Forms
 
 EVALUATION_BATCH = 500  # images of up to 64 x 64 pixels; does not change a result, only memory and speed
 SECONDS_BETWEEN_CHECKPOINTS = 5.0  # at the ends of epochs
-SECONDS_WITHIN_AN_EPOCH = (
-    60.0  # a longer epoch is saved, and says how far it is, in its midst: killed, no run loses more
-)
+# A longer epoch is saved, and says how far it is, in its midst: killed without warning, no run loses more.
+SECONDS_WITHIN_AN_EPOCH = 60.0
 EXPLODED_LOSS = (
     1e6  # of a batch; chance is ln(classes), and from here no run comes back (Adam at lr 1e6 stays finite)
 )
