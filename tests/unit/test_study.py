@@ -50,6 +50,35 @@ def test_the_checked_in_json_schema_is_the_one_that_the_models_generate() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            f"recipe: {{{each}}}"
+            for each in (
+                "fraction: 2",
+                "fraction: 0",
+                "lr: 0",
+                "image_size: 2048",
+                "dropout: 1",
+                "batch_size: 0.5",
+            )
+        ),
+        *(
+            "recipe: {fraction: [1, 2]}",
+            "compute: {threads: 0}",
+            "experiments: {a: {overrides: {epochs: 0}}}",
+        ),
+        *("weights: {w: {upstream: {recipe: {early_stopping: 3}}}}", "recipe: {optimizer: adma}"),
+    ],
+)
+def test_what_is_refused_an_editor_marks_by_the_schema(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError):
+        plan_runs(load_study(write(tmp_path, f"dataset: digits\n{text}\n")))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(f"dataset: digits\n{text}\n"), json.loads(json_schema()))
+
+
 def test_one_spelling_of_a_value_is_one_run_whatever_the_file_says(tmp_path: Path) -> None:
     spec = write(tmp_path, "dataset: digits\nrecipe: {lr: [0.0001, 1e-4, 1e-5], fraction: [1, 1.0, 0.10]}\n")
     runs = plan_runs(load_study(spec))

@@ -1,5 +1,6 @@
 """The settings of one run, declared once: flags, schema, run names and CSV columns follow from them."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -9,10 +10,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
     field_validator,
 )
+from pydantic_core import CoreSchema
 
 from scalestudy.study.parse import (
     format_fraction,
@@ -41,16 +44,27 @@ from scalestudy.study.registries import (
     described,
 )
 
-
-def _schema(json_type: str, **limits: Any) -> WithJsonSchema:
-    """Return a JSON schema that takes a number or its text, as the parser does."""
-    return WithJsonSchema({"anyOf": [{"type": json_type, **limits}, {"type": "string"}]})
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
-Number = Annotated[float, BeforeValidator(parse_number), _schema("number")]
-Integer = Annotated[int, BeforeValidator(parse_integer), _schema("integer")]
+@dataclass(frozen=True)
+class _NumberOrText:
+    """The JSON schema of a number within its field's limits, or of its text, as the parser takes it."""
+
+    json_type: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        inner: Any = core
+        while "schema" in inner:
+            inner = inner["schema"]
+        limits = {word: inner[key] for key, word in _LIMITS.items() if key in inner}
+        return {"anyOf": [{"type": self.json_type, **limits}, {"type": "string"}]}
+
+
+Number = Annotated[float, BeforeValidator(parse_number), _NumberOrText("number")]
+Integer = Annotated[int, BeforeValidator(parse_integer), _NumberOrText("integer")]
 Share = Annotated[
-    Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _schema("number")
+    Fraction, BeforeValidator(parse_fraction), PlainSerializer(format_fraction), _NumberOrText("number")
 ]
 OneLine = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 """A title: its line ends and runs of blanks are single blanks, since tables and figures give it one line."""
