@@ -7,9 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scalestudy.cli import app
-from scalestudy.cli.training import NOT_OF_AN_UPSTREAM_STAGE
 from scalestudy.study import keys
-from scalestudy.study.config import Compute, Study
+from scalestudy.study.config import NOT_OF_AN_UPSTREAM_STAGE, Compute, Study
 from scalestudy.study.dataset import SOURCE_CLASSES, ImageFolder
 from scalestudy.study.models import known_models
 from scalestudy.study.registries import REGISTRIES

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from scalestudy.cli.flags import Flag, as_flags, with_flags
 from scalestudy.errors import UserError, nearest
 from scalestudy.study import names, paths
+from scalestudy.study.config import NOT_OF_AN_UPSTREAM_STAGE
 from scalestudy.study.dataset import DatasetSettings, parse_dataset, sources_by_name
 from scalestudy.study.faults import describe
 from scalestudy.study.keys import default_text, help_text
@@ -52,8 +53,6 @@ LogToOption = Annotated[
     Literal["none", "tensorboard"],
     typer.Option("--log-to", help="Event files for TensorBoard beside the runs."),
 ]
-# It begins from scratch, and holds no images out: the workflow's commands say so, a person need not.
-NOT_OF_AN_UPSTREAM_STAGE = ("init", "validation", "early_stopping")
 JobsPerGpu = Annotated[int, typer.Option(min=1, help="Training jobs that may share one GPU.")]
 
 

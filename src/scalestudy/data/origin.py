@@ -39,9 +39,11 @@ def scan(folder: str) -> dict[bytes, Seen]:
     What is left out there is left out here: an image beside the folders of classes is no change of the data.
     """
     root = os.path.expanduser(folder.encode())
-    found = dict(_files(root, b"", frozenset()))
-    used = _used(root)
-    return {name: seen for name, seen in found.items() if used(name)}
+    return _scan(root, _used(root))
+
+
+def _scan(root: bytes, used: Callable[[bytes], bool]) -> dict[bytes, Seen]:
+    return {name: seen for name, seen in _files(root, b"", frozenset()) if used(name)}
 
 
 def _used(root: bytes) -> Callable[[bytes], bool]:
@@ -93,11 +95,12 @@ def changes(store: Path, folder: str) -> str:
     Nothing where they are the same, where the folder is not here (any more), or where nobody noted what there was.
     """
     noted = _read(store / ORIGIN)
-    now = scan(folder)
+    root = os.path.expanduser(folder.encode())
+    used = _used(root)
+    now = _scan(root, used)
     if noted is None or not now:
         return ""
     # Earlier versions noted what the dataset leaves out, too.
-    used = _used(os.path.expanduser(folder.encode()))
     before = {name: seen for name, seen in noted.items() if used(name)}
     added, removed = now.keys() - before.keys(), before.keys() - now.keys()
     changed, touched = [], {}

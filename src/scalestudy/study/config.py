@@ -46,13 +46,16 @@ DEFAULT_STUDY = "quickstart"
 SCHEMA_FILE = CONFIG_FOLDER / "study.schema.json"
 
 # What an upstream stage has not its own of, and why: its checkpoint must fit the study's run.
-_SET_BY_THE_RUN = {
-    "model": "it is that of the runs that begin with these weights",
+NOT_OF_AN_UPSTREAM_STAGE = {
     "init": "an upstream stage begins from scratch",
-    "image_size": "it is that of the runs that begin with these weights",
-    "stem": "it is that of the runs that begin with these weights",
     "validation": "an upstream stage holds no images out",
     "early_stopping": "an upstream stage holds no images out",
+}
+_SET_BY_THE_RUN = {
+    "model": "it is that of the runs that begin with these weights",
+    "image_size": "it is that of the runs that begin with these weights",
+    "stem": "it is that of the runs that begin with these weights",
+    **NOT_OF_AN_UPSTREAM_STAGE,
 }
 
 

@@ -382,9 +382,6 @@ def _weights_record(file: Path, name: str) -> RecordedWeights:
     return RecordedWeights(name=name, sha256=sha256_file(file), source=str(file))
 
 
-_ACCURACIES = ("train_accuracy", "test_accuracy")
-
-
 class Status:
     """The run's status.json: what `scalestudy status` shows while it runs, and why it failed when it did."""
 
@@ -413,7 +410,8 @@ class Status:
         with suppress(DamagedError):
             self.earlier = read_record(folder / RECORD).total_seconds
             for row in read_metrics(folder / METRICS)[-1:]:
-                self._take({"epoch": int(row["epoch"]), **{key: row[key] for key in _ACCURACIES}}, 0.0)
+                self._take({**row, "epoch": int(row["epoch"])})
+                self.facts["seconds_left"] = 0.0
 
     def write(self, state: str, kind: str | None = None, reason: str | None = None) -> None:
         """Write the state, and why, with the latest numbers."""
@@ -428,12 +426,11 @@ class Status:
 
     def epoch_done(self, row: Row, seconds_left: float | None) -> None:
         """Take over the numbers of a finished epoch."""
-        self._take(row, seconds_left)
+        self._take(row)
         self.goes_on(seconds_left)
 
-    def _take(self, row: Row, seconds_left: float | None) -> None:
-        self.facts |= {key: row[key] for key in ("epoch", *_ACCURACIES)}
-        self.facts["seconds_left"] = seconds_left
+    def _take(self, row: Row) -> None:
+        self.facts |= {key: row[key] for key in ("epoch", "train_accuracy", "test_accuracy")}
 
     def goes_on(self, seconds_left: float | None) -> None:
         """Take over how long the run will take."""
