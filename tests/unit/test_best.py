@@ -1,4 +1,7 @@
-"""The study `best`: its ladder adds one part a row up to the full recipe, and other rows leave out one part each."""
+"""The study `best`: its ladder adds one part a row up to the full recipe, and other rows leave out one part each.
+
+`best-final` trains the same recipe on all images.
+"""
 
 from itertools import pairwise
 from pathlib import Path
@@ -51,4 +54,10 @@ def test_each_part_is_left_out_once_alone(study: Study) -> None:
 def test_all_settings_are_selected_on_the_same_held_out_images(study: Study) -> None:
     runs = plan_runs(study)
     assert {(str(run.settings.validation), run.settings.subset_seed) for run in runs} == {("1/10", 0)}
-    assert sum(run.settings.seed > 0 for run in runs) == 2
+    assert len(runs) == 3 * len(study.experiments)  # three seeds, and no row twice
+
+
+def test_the_final_study_trains_the_full_recipe_at_full_size(study: Study) -> None:
+    differing = changed(recipe(study, "full_recipe"), recipe(load_study("best-final"), "ten_passes"))
+    size = {"model", "fraction", "batch_size", "lr", "steps", "epochs", "validation"}
+    assert differing == size

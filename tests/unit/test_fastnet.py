@@ -59,6 +59,7 @@ def test_the_variants_differ_in_what_their_names_say() -> None:
     assert convolutions("fastnet") == convolutions("fastnet_relu")
     assert len(convolutions("fastnet_deep")) == len(convolutions("fastnet_wide")) + 3
     assert [shape[0] for shape in convolutions("fastnet")] == [24, 64, 64, 128, 128, 256, 256]
+    assert [shape[0] for shape in convolutions("fastnet_narrow")] == [24, 32, 32, 64, 64, 128, 128]
     assert [shape[0] for shape in convolutions("fastnet_wider")] == [24, 128, 128, 384, 384, 384, 384]
 
 

@@ -103,8 +103,8 @@ class RunSettings(BaseModel):
         "resnet18",
         title="model",
         description="Any torchvision classification model by its name; any of timm's as timm:NAME (needs "
-        "the package timm); or fastnet, a compact network for small images (after Jordan 2024), fastnet_wide, "
-        "fastnet_wider, fastnet_deep, fastnet_relu.",
+        "the package timm); or fastnet, a compact network for small images (after Jordan 2024), fastnet_narrow, "
+        "fastnet_wide, fastnet_wider, fastnet_deep, fastnet_relu.",
     )
     init: str = Field(
         "none",

@@ -26,6 +26,7 @@ class Shape:
 
 FASTNETS: dict[str, Shape] = {
     "fastnet": Shape(),
+    "fastnet_narrow": Shape(widths=(32, 64, 128)),  # a third of the multiply-adds
     "fastnet_relu": Shape(activation=nn.ReLU),
     "fastnet_wide": Shape(widths=(64, 256, 256)),  # Jordan's network for 94 % on CIFAR-10
     "fastnet_wider": Shape(widths=(128, 384, 384)),  # that for 95 %
