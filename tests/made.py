@@ -66,6 +66,7 @@ def made_study(
     train_images: int = 50_000,
     test_images: int = 10_000,
     weights: Mapping[str, Any] = WEIGHTS,
+    titles: Sequence[str] = (),
 ) -> Study:
     """Return a collected study whose last test accuracies are `result(settings)`.
 
@@ -75,9 +76,10 @@ def made_study(
     steps from a tenth if left out. Training accuracy lies `gap` above test accuracy.
     `validation` gives the accuracy on held-out images, which no run has if left out,
     `predictions` a run's predictions from its settings and its accuracy, which then follows from them,
-    `references` are tables of reported numbers as study.json has them.
+    `references` are tables of reported numbers as study.json has them. `titles` make an experiment of each recipe.
     """
     runs, curves, saved = [], {}, {}
+    experiments = {f"e{place}": {"title": title, "runs": []} for place, title in enumerate(titles)}
     for recipe, model, init, fraction in itertools.product(recipes, models, inits, fractions):
         cell = {**RECIPE, "dataset": "made", "model": model, "init": init, "fraction": fraction, **recipe}
         for seed in seeds(cell) if callable(seeds) else seeds:
@@ -85,6 +87,8 @@ def made_study(
             name = "_".join(
                 str(each) for each in (model, init, fraction.replace("/", "of"), *recipe.values(), seed)
             )
+            if titles:
+                experiments[f"e{recipes.index(recipe)}"]["runs"].append(name)
             if missing(settings):
                 runs.append(_run(name, settings, {}, "missing", "not run yet"))
                 continue
@@ -108,6 +112,7 @@ def made_study(
                 "recipe": {key: value for key, value in RECIPE.items() if key not in recipes[0]} | recipes[0],
                 "weights": {init: weights.get(init, {"title": init}) for init in inits if init != "none"},
                 "references": list(references),
+                "experiments": experiments,
                 "runs": [{"run": run.name, "settings": dict(run.settings)} for run in runs],
             },
             runs=tuple(runs),

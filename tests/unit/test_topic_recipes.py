@@ -1,23 +1,26 @@
 """The topic of recipes: parts added and left out, the best result, its selection, ends of ranges, figures, tables."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from made import Settings, made_findings
+from report_study import rendered
 from synthetic import collected
 
 from scalestudy.findings.model import Balance, Verdict
 from scalestudy.report import view, wording
+from scalestudy.report.names import Names
 from scalestudy.topics import figure_names
 from scalestudy.topics.drawing import draw
 from scalestudy.topics.findings import Findings, write_findings
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page
 from scalestudy.topics.recipes.find import Caveat, Change, End, Images, Missing
-from scalestudy.topics.recipes.say import say
+from scalestudy.topics.recipes.say import against, change, say
 from scalestudy.topics.recipes.show import show
 
 
@@ -80,6 +83,122 @@ def test_the_first_screen_answers_with_the_one_recipe_that_was_tried_or_counts_s
     )
     assert many[0].text == "Of two other recipes, two do better, against the one before it."
     assert say(made_findings(lambda s: 0.5, inits=("none",))).answer == ()
+
+
+def parts_of_a_recipe() -> Findings:
+    """Return a study of one point: the full recipe, a ladder up to it, and the full recipe without a part each."""
+    gains = {"schedule": 0.04, "flip": 0.02, "crop": 0.03, "dropout": 0.0, "label_smoothing": 0.05}
+    rungs: list[Settings] = [
+        {"schedule": "constant", "augmentation": "none", "dropout": 0.0, "label_smoothing": 0.0}
+    ]
+    for key, value in (
+        ("schedule", "cosine"),
+        ("augmentation", "flip"),
+        ("augmentation", "crop_flip"),
+        ("dropout", 0.2),
+        ("label_smoothing", 0.1),
+    ):
+        rungs.append({**rungs[-1], key: value})
+    full = rungs.pop()
+    without = [
+        {**full, key: value}
+        for key, value in (
+            ("schedule", "constant"),
+            ("augmentation", "flip"),
+            ("augmentation", "crop"),
+            ("dropout", 0.0),
+        )
+    ]
+
+    def effect(settings: Settings) -> float:
+        there = {
+            "schedule": settings["schedule"] == "cosine",
+            "flip": "flip" in settings["augmentation"],
+            "crop": "crop" in settings["augmentation"],
+            "dropout": bool(settings["dropout"]),
+            "label_smoothing": bool(settings["label_smoothing"]),
+        }
+        return sum(gain for part, gain in gains.items() if there[part])
+
+    recipes = (full, *rungs, *without)
+    titles = (
+        "The full recipe",
+        "The plain network",
+        *(f"Recipe {number}" for number in range(2, len(recipes))),
+    )
+    return found(
+        effect, recipes=recipes, titles=titles, models=("resnet18",), fractions=("1",), spread=0.0005
+    )
+
+
+def test_parts_of_a_joined_setting_are_added_and_left_out_one_by_one() -> None:
+    findings = parts_of_a_recipe()
+    names = Names(findings.grid.titles)
+    told = [
+        (change(findings, names, each), against(findings, names, each)) for each in findings.recipes.recipes
+    ]
+    assert told == [
+        ("The plain network", "the base recipe"),
+        ("adding cosine schedule", "the recipe before"),
+        ("adding random flips", "the recipe before"),
+        ("adding random crops", "the recipe before"),
+        ("without label smoothing", "the base recipe"),
+        ("without schedule", "the base recipe"),
+        ("without random crops", "the base recipe"),
+        ("without random flips", "the base recipe"),
+        ("without dropout", "the base recipe"),
+    ]
+
+
+def test_where_only_the_recipe_varies_the_first_screen_names_what_gains_and_loses_most() -> None:
+    findings = parts_of_a_recipe()
+    own = say(findings)
+    (answer,) = own.answer or ()
+    assert answer.text == (
+        "Of eight single changes, three do better, adding cosine schedule most (+4.0 points); four do worse, "
+        "without label smoothing most (\u22125.0 points); one is undecided."
+    )
+    words = [each.text for each in own.points]
+    assert "The plain network against the base recipe: lower in the one pair, by 14.0 points." in words
+    assert "One is undecided: without dropout." in words
+
+
+def test_where_only_the_recipe_varies_it_alone_names_a_setting_and_the_table_has_no_model(
+    tmp_path: Path,
+) -> None:
+    study = collected(
+        tmp_path,
+        models=("resnet18",),
+        inits=("none",),
+        fractions=("1",),
+        seeds=(0, 1),
+        extra={"A weak recipe": {"optimizer": ["sgd"], "lr": [1.0], "dropout": [0.5]}},
+    )
+    write_findings(study)
+    page = Page(Inputs(study), tmp_path)
+    grid = page.findings.grid
+    assert [page.names.cell(cell, grid) for cell in grid.cells.values()] == ["base recipe", "A weak recipe"]
+    section = show(page)
+    assert section is not None
+    (table,) = [
+        block for block in section.blocks if isinstance(block, view.Table) and block.id == "table-recipes"
+    ]
+    assert [head.text for head in table.columns][:3] == ["Recipe", "Against", "Before, %"]
+    drawing = draw("recipes", Inputs(study)).wide
+    assert drawing.alt.startswith("1 panel with 1 line")
+
+
+def test_the_main_figure_of_a_study_of_one_point_is_that_of_its_recipes(tmp_path: Path) -> None:
+    extra = {"A weak recipe": {"optimizer": ["sgd"], "lr": [1.0]}}
+    options: dict[str, Any] = {"models": ("resnet18",), "inits": ("none",), "seeds": (0, 1), "extra": extra}
+    one = rendered(tmp_path / "one", drawn=("recipes",), fractions=("1",), **options)
+    several = rendered(
+        tmp_path / "several", drawn=("recipes", "accuracy_by_size"), fractions=("1/2", "1"), **options
+    )
+    first = [re.search(r"!\[.*?\]\((.*?)\)", (folder / "report.md").read_text()) for folder in (one, several)]
+    assert [found and found[1] for found in first] == ["figures/recipes.png", "figures/accuracy_by_size.png"]
+    assert "## Accuracy\n" in (one / "report.md").read_text()
+    assert "## More training images\n" in (several / "report.md").read_text()
 
 
 def test_one_run_each_decides_nothing_about_a_recipe() -> None:

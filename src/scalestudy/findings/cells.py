@@ -84,6 +84,9 @@ def make_grid(collected: Collected, values: Values, primary: Measure, majority: 
         for name, each in named.items()
     }
     base = groups[0][0]
+    titles = _titles(
+        collected, {run.name: group_of[name] for name, each in named.items() for run in each.runs}
+    )
     return Grid(
         primary=primary,
         majority=majority,
@@ -97,6 +100,7 @@ def make_grid(collected: Collected, values: Values, primary: Measure, majority: 
         groups=tuple(
             Group(
                 id=f"g{number}",
+                title=titles.get(f"g{number}"),
                 settings=dict(settings),
                 differs={key: value for key, value in settings.items() if value != base.get(key)},
                 cells=tuple(name for name, group in group_of.items() if group == f"g{number}"),
@@ -151,6 +155,16 @@ def _groups(
         found, key=lambda each: len(each[1])
     )
     return [base, *(each for each in found if each is not base)]
+
+
+def _titles(collected: Collected, group_of: Mapping[str, str]) -> dict[str, str]:
+    """Return for each group the title of the first experiment whose runs all are of that group."""
+    found: dict[str, str] = {}
+    for experiment in collected.study.get("experiments", {}).values():
+        groups = {group_of[run] for run in experiment.get("runs", ()) if run in group_of}
+        if len(groups) == 1 and experiment.get("title"):
+            found.setdefault(groups.pop(), str(experiment["title"]))
+    return found
 
 
 def _key(settings: Mapping[str, Scalar]) -> str:

@@ -144,10 +144,12 @@ class Cell(Record):
 class Group(Record):
     """Cells that share a recipe: every setting but model, initial weights, fraction and seeds.
 
-    `differs` holds the settings in which it is not the base recipe; it is empty for the base recipe itself.
+    `differs` holds the settings in which it is not the base recipe; it is empty for the base recipe itself. `title` is
+    that of the experiment that trains this recipe and no other, where there is one.
     """
 
     id: str
+    title: str | None
     settings: dict[str, Scalar]
     differs: dict[str, Scalar]
     cells: tuple[str, ...]
@@ -459,6 +461,11 @@ class Grid(Record):
     def base(self) -> Group:
         """The group of the base recipe."""
         return self.groups[0]
+
+    @property
+    def at_one_point(self) -> bool:
+        """Whether only the recipe varies: one model, one kind of initial weights, one fraction, several groups."""
+        return len(self.models) == len(self.inits) == len(self.fractions) == 1 < len(self.groups)
 
     @cached_property
     def places(self) -> dict[str, int]:

@@ -16,7 +16,11 @@ SETTINGS = {
     **{key: field.title or key for key, field in RunSettings.model_fields.items()},
 }
 # Settings whose 0 means that they are not there.
-_ABSENT_AT_ZERO = ("dropout", "mixup", "cutmix", "clip_norm", "warmup", "early_stopping")
+_ABSENT_AT_ZERO = (
+    *("dropout", "weight_decay", "label_smoothing", "mixup", "cutmix"),
+    *("clip_norm", "warmup", "early_stopping"),
+)
+MOST_NAMED = 2  # settings of a recipe that stand in its name, where it has a title
 MEASURES: dict[Measure, str] = {
     "test_accuracy": "test accuracy",
     "balanced_accuracy": "balanced test accuracy",
@@ -98,13 +102,20 @@ class Names:
         return f"{self.model(model)} {self.init(init)}"
 
     def cell(self, cell: Cell, grid: Grid) -> str:
-        """Return what tells a cell from all others: `ResNet-18, from scratch, all data, batch size 32`."""
-        parts = [self.model(cell.model), self.init(cell.init), share_of_data(cell.fraction)]
+        """Return what tells a cell from all others: `ResNet-18, from scratch, all data, batch size 32`.
+
+        Where only the recipe varies, that is the recipe's name: `batch size 32`, `base recipe`.
+        """
         group = grid.group(cell.group)
+        if grid.at_one_point:
+            return self.recipe(group)
+        parts = [self.model(cell.model), self.init(cell.init), share_of_data(cell.fraction)]
         return ", ".join([*parts, self.recipe(group)] if group.differs else parts)
 
     def recipe(self, group: Group) -> str:
-        """Return how a recipe differs from the base recipe, or `base recipe`."""
+        """Return how a recipe differs from the base recipe, or its title where that takes long, or `base recipe`."""
+        if len(group.differs) > MOST_NAMED and group.title:
+            return group.title
         return ", ".join(self.value(key, value) for key, value in group.differs.items()) or "base recipe"
 
     def setting(self, key: str) -> str:

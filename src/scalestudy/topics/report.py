@@ -12,7 +12,7 @@ from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
 
-HERO = "accuracy_by_size"
+HEROES = ("accuracy_by_size", "recipes")  # the first that has something to show
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),
@@ -30,7 +30,8 @@ def build(inputs: Inputs, drawn: Path) -> Report:
     page = Page(inputs, drawn)
     findings = inputs.findings
     setup = findings.setup
-    hero = next((block for block in page.figure(HERO) if isinstance(block, Figure)), None)
+    figures = (block for name in HEROES for block in page.figure(name))
+    hero = next((block for block in figures if isinstance(block, Figure)), None)
     sections = [topic.part("show").show(page) for topic in TOPICS]
     if hero is not None:
         sections = [

@@ -13,6 +13,7 @@ from scalestudy.topics.data_size.find import Fit, Scaling, Step
 from scalestudy.topics.page import Page, step_of
 
 TITLE = "More training images"
+TITLE_OF_ONE_SIZE = "Accuracy"
 SLOPES_NOTE = (
     "A local slope is the change of log error per change of log images between two neighbouring sizes. At −0.2 the "
     "error falls by 13 % with each doubling (Hestness et al. 2017)."
@@ -36,7 +37,7 @@ def show(page: Page) -> view.Section | None:
     lead, *_ = said.lead or (None,)
     return layout.section(
         "data-size",
-        TITLE,
+        TITLE if len(page.grid.fractions) > 1 else TITLE_OF_ONE_SIZE,
         lead=None if lead is None else page.statement(lead),
         figures=page.figure("accuracy_by_size"),
         tables=[*_comparison(page), *_steps(page)],

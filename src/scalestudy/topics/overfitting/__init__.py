@@ -5,7 +5,7 @@ from scalestudy.topics.base import FigureCard, Topic
 TOPIC = Topic(
     "overfitting",
     (
-        FigureCard("gap_by_size", "Gap between training and test accuracy"),
-        FigureCard("learning_curves", "Learning curves"),
+        FigureCard("gap_by_size", "Gap between training and test accuracy", lambda study: study.points),
+        FigureCard("learning_curves", "Learning curves", lambda study: study.values.get("epochs") != {"1"}),
     ),
 )

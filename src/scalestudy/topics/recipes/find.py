@@ -6,6 +6,7 @@ from enum import StrEnum
 from scalestudy.findings.compare import Pair
 from scalestudy.findings.model import Balance, Cell, Claim, Evidence, Grid, Group, Measure, Record, Scalar
 from scalestudy.findings.study import Study
+from scalestudy.study.registries import parts_of
 from scalestudy.study.settings import RunSettings
 
 # Their values are alternatives, so that none of them is "without".
@@ -24,6 +25,8 @@ VALUES = (
     "backbone_lr",
     "norm_bias_lr",
 )
+# Their values join parts by `+`.
+JOINED = ("augmentation",)
 # How long and on what is trained; no better value of it is searched for.
 NOT_SEARCHED = ("dataset", "image_size", "validation", "epochs", "steps")
 
@@ -204,7 +207,7 @@ def _neighbours(grid: Grid) -> list[tuple[Group, Group, list[tuple[str, str]]]]:
                 (name, own[point]) for name in before.cells if (point := _point(grid.cells[name])) in own
             ]
             if shared:
-                candidates.append((len(_changed(before, group)), before, shared))
+                candidates.append((_distance(before, group), before, shared))
         if candidates:
             _, before, shared = min(candidates, key=lambda each: each[0])
             found.append((before, group, shared))
@@ -217,6 +220,22 @@ def _point(cell: Cell) -> tuple[str, str, str]:
 
 def _changed(before: Group, group: Group) -> tuple[str, ...]:
     return tuple(key for key, value in group.settings.items() if value != before.settings.get(key))
+
+
+def _distance(before: Group, group: Group) -> int:
+    """Return in how many parts two recipes differ; of settings that join parts, each counts."""
+    return sum(
+        max(map(len, replaced(str(before.settings.get(key)), str(group.settings[key]))))
+        if key in JOINED
+        else 1
+        for key in _changed(before, group)
+    )
+
+
+def replaced(before: str, after: str) -> tuple[list[str], list[str]]:
+    """Return the parts that one value of a joined setting has and the other has not: gone, and new."""
+    old, new = ([part for part in parts_of(value) if part != "none"] for value in (before, after))
+    return [part for part in old if part not in new], [part for part in new if part not in old]
 
 
 def _recipe(grid: Grid, before: Group, group: Group, shared: Sequence[tuple[str, str]]) -> Recipe:
@@ -245,6 +264,9 @@ def _change(before: Group, group: Group, changed: Sequence[str]) -> Change:
     (key,) = changed
     if key in VALUES or key not in RunSettings.model_fields:
         return Change.OTHER_VALUE
+    if key in JOINED:
+        gone, new = replaced(str(before.settings.get(key)), str(group.settings[key]))
+        return Change.OTHER_VALUE if gone and new else (Change.ADDED if new else Change.LEFT_OUT)
     if _off(key, group.settings[key]):
         return Change.LEFT_OUT
     return Change.ADDED if _off(key, before.settings.get(key)) else Change.OTHER_VALUE

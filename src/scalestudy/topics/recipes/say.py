@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
-from scalestudy.findings.model import Balance, Cell, Claim, Difference, Evidence, Scalar, Verdict
+from scalestudy.findings.model import Balance, Cell, Claim, Difference, Evidence, Group, Verdict
 from scalestudy.report import wording
-from scalestudy.report.names import MEASURES, Names, plain, share_of_data
+from scalestudy.report.names import MEASURES, MOST_NAMED, Names, plain, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.recipes.find import Best, Caveat, Change, Edge, End, Images, Recipe
+from scalestudy.topics.recipes.find import JOINED, Best, Caveat, Change, Edge, End, Images, Recipe, replaced
 from scalestudy.topics.words import share_of, signed_sizes, sizes, tally, throughout
 
-MOST_NAMED = 2  # settings of a recipe that a sentence names
 MOST_WORDS_NAMED = 8
 MOST_WORDS_OF_AN_ANSWER = 25
+MOST_WORDS_LISTED = 22
 MOST_POINTS = 5
-MOST_TOLD = 8  # recipes of which each has a sentence; of more, the table tells
+MOST_TOLD = (
+    8  # recipes of which each has a sentence; of more, those that change much, and the undecided together
+)
 ANSWERS = (
     ((Balance.HIGHER, Balance.SOME_HIGHER), "does better", "do better"),
     ((Balance.LOWER, Balance.SOME_LOWER), "does worse", "do worse"),
@@ -36,7 +38,11 @@ def say(findings: Findings) -> Said:
     found, names = findings.recipes, Names(findings.grid.titles)
     if found.missing is not None or found.best is None:
         return Said()
-    recipes = [recipe(findings, names, each) for each in found.recipes if each.balance is not None]
+    tried = [each for each in found.recipes if each.balance is not None]
+    recipes = [recipe(findings, names, each) for each in tried]
+    if len(tried) > MOST_TOLD:
+        recipes = [recipe(findings, names, each) for each in tried if each.change is Change.SEVERAL][:2]
+        recipes += undecided(names, findings, tried)
     lead = best(findings, names, found.best)
     first = [
         *of_runs(findings, found.best),
@@ -49,25 +55,79 @@ def say(findings: Findings) -> Said:
     points = [*first, *kept, *warnings]
     return Said(
         lead=(lead,),
-        answer=answer(findings, recipes) if found.recipes else (),
+        answer=answer(findings, names, tried),
         points=tuple(points[:MOST_POINTS]),
-        details=(*(recipes[len(kept) :] if len(recipes) <= MOST_TOLD else ()), *points[MOST_POINTS:]),
+        details=(*recipes[len(kept) :], *points[MOST_POINTS:]),
     )
 
 
-def answer(findings: Findings, told: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    """What the first screen says of recipes: what the one changes that was tried, or how many of several do better."""
-    if len(told) == 1 and len(told[0].text.split()) <= MOST_WORDS_OF_AN_ANSWER:
-        return tuple(told)
-    tried = [each.balance for each in findings.recipes.recipes if each.balance is not None]
-    parts = []
-    for readings, one, several in ANSWERS:
-        count = sum(each.reading in readings for each in tried)
-        parts += [f"{wording.number_word(count)} {one if count == 1 else several}"] if count else []
+def answer(findings: Findings, names: Names, tried: Sequence[Recipe]) -> tuple[Sentence, ...]:
+    """What the first screen says of recipes: what the one changes that was tried, or how many of several do better.
+
+    Where each changes one setting at one point, it also names what gains and what loses most.
+    """
+    if not tried:
+        return ()
+    only = recipe(findings, names, tried[0])
+    if len(tried) == 1 and len(only.text.split()) <= MOST_WORDS_OF_AN_ANSWER:
+        return (only,)
     recipes = "recipe" if len(tried) == 1 else "recipes"
-    text = f"Of {wording.number_word(len(tried))} other {recipes}, {wording.listing(parts)}, against the one before it."
-    keys = tuple(key for each in tried for key in each.evidence.differences)
-    return (Sentence(text, Evidence(differences=keys), ("recipes",), ("recipes",)),) if tried else ()
+    counts = wording.listing([text for text, _ in _counted(tried)])
+    text = f"Of {wording.number_word(len(tried))} other {recipes}, {counts}, against the one before it."
+    single = [each for each in tried if each.change is not Change.SEVERAL]
+    if len(single) > 1 and all(len(each.pairs) == 1 for each in single):
+        parts = [f"{text}{_most(findings, names, own)}" for text, own in _counted(single)]
+        named = f"Of {wording.number_word(len(single))} single changes, {'; '.join(parts)}."
+        if len(named.split()) <= MOST_WORDS_OF_AN_ANSWER:
+            text, tried = named, single
+    return (Sentence(text, _evidence(tried), ("recipes",), ("recipes",)),)
+
+
+def _counted(tried: Sequence[Recipe]) -> list[tuple[str, list[Recipe]]]:
+    """Return how many recipes do better, do worse and so on, in words, and which these are."""
+    found = []
+    for readings, one, several in ANSWERS:
+        own = [each for each in tried if each.balance and each.balance.reading in readings]
+        if own:
+            found.append((f"{wording.number_word(len(own))} {one if len(own) == 1 else several}", own))
+    return found
+
+
+def _most(findings: Findings, names: Names, own: Sequence[Recipe]) -> str:
+    """Return which of the recipes that do better, or worse, does so most, and by how much; nothing of undecided."""
+
+    def size(each: Recipe) -> float:
+        return findings.grid.of(_evidence([each]).differences)[0].value
+
+    most = max(own, key=lambda each: abs(size(each)))
+    if most.balance is None or most.balance.reading not in (Balance.HIGHER, Balance.LOWER):
+        return ""
+    name = f", {change(findings, names, most)}" + (" most" if len(own) > 1 else "")
+    return f"{name} ({wording.signed_points(size(most))})"
+
+
+def _evidence(tried: Sequence[Recipe]) -> Evidence:
+    keys = [key for each in tried if each.balance for key in each.balance.evidence.differences]
+    return Evidence(differences=tuple(keys))
+
+
+def undecided(names: Names, findings: Findings, tried: Sequence[Recipe]) -> list[Sentence]:
+    """Which single changes make no difference that is decided, as many of them as a sentence has room for."""
+    own = [
+        each
+        for each in tried
+        if each.change is not Change.SEVERAL and each.balance and each.balance.reading in ANSWERS[-1][0]
+    ]
+    if not own:
+        return []
+    told: list[str] = []
+    for each in own:
+        if len(" ".join([*told, change(findings, names, each)]).split()) <= MOST_WORDS_LISTED:
+            told.append(change(findings, names, each))
+    more = len(own) - len(told)
+    listed = wording.listing([*told, *([f"{wording.number_word(more)} more"] if more else [])])
+    text = f"{_counted(own)[0][0]}: {listed}"
+    return [Sentence(wording.sentence(text), _evidence(own), ("recipes",), ("recipes",))]
 
 
 def best(findings: Findings, names: Names, found: Best) -> Sentence:
@@ -95,16 +155,22 @@ def setting(findings: Findings, names: Names, cell: Cell) -> str:
     where = f"{names.series(cell.model, cell.init)}, {share_of_data(cell.fraction)}"
     group = findings.grid.group(cell.group)
     if not group.differs:
-        return where
-    return f"{where}, {named(names, {key: group.settings[key] for key in group.differs})}"
+        return "the base recipe" if findings.grid.at_one_point else where
+    recipe = named(names, group, tuple(group.differs))
+    return recipe if findings.grid.at_one_point else f"{where}, {recipe}"
 
 
-def named(names: Names, settings: dict[str, Scalar]) -> str:
-    """Return settings as a phrase: `SGD and batch size 32`, or how many they are where that is long."""
-    words = wording.listing([names.value(key, value) for key, value in settings.items()])
-    if len(settings) <= MOST_NAMED and len(words.split()) <= MOST_WORDS_NAMED:
+def named(names: Names, group: Group, keys: Sequence[str]) -> str:
+    """Return these settings of a recipe as a phrase: `SGD and batch size 32`.
+
+    Where that is long, and all in which it differs, the recipe's title; else `a recipe with nine other settings`.
+    """
+    words = wording.listing([names.value(key, group.settings[key]) for key in keys])
+    if len(keys) <= MOST_NAMED and len(words.split()) <= MOST_WORDS_NAMED:
         return words
-    return f"a recipe with {wording.number_word(len(settings))} other settings"
+    if set(keys) == set(group.differs) and group.title and len(group.title.split()) <= MOST_WORDS_NAMED:
+        return group.title
+    return f"a recipe with {wording.number_word(len(keys))} other settings"
 
 
 def selection(findings: Findings, found: Best) -> list[Sentence]:
@@ -168,11 +234,17 @@ def _changes(compared: list[Difference], balance: Claim[Balance], planned: int) 
 def change(findings: Findings, names: Names, found: Recipe) -> str:
     """Return what a recipe does in a few words: `adding label smoothing 0.1`, `without dropout`, `batch size 32`."""
     group = findings.grid.group(found.group)
-    settings: dict[str, Scalar] = {key: group.settings[key] for key in found.changed}
     if found.change is Change.SEVERAL:
-        return named(names, settings)
+        return named(names, group, found.changed)
     (key,) = found.changed
     value = group.settings[key]
+    if key in JOINED and found.change is not Change.OTHER_VALUE and value != "none":
+        gone, new = replaced(str(findings.grid.group(found.against).settings.get(key)), str(value))
+        return (
+            f"adding {names.value(key, '+'.join(new))}"
+            if new
+            else f"without {names.value(key, '+'.join(gone))}"
+        )
     if found.change is Change.LEFT_OUT:
         return f"without {names.setting(key)}"
     words = names.setting(key) if value is True else names.value(key, value)
@@ -187,7 +259,7 @@ def against(findings: Findings, names: Names, found: Recipe) -> str:
     places = [each.id for each in findings.grid.groups]
     if len(group.differs) > MOST_NAMED and places.index(found.group) == places.index(found.against) + 1:
         return "the recipe before"
-    return named(names, {key: group.settings[key] for key in group.differs})
+    return named(names, group, tuple(group.differs))
 
 
 def edges(findings: Findings, names: Names) -> list[Sentence]:

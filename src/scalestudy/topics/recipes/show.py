@@ -48,8 +48,14 @@ def _recipes(page: Page) -> list[view.Block]:
     columns: list[Column[line]] = [
         Column("Recipe", lambda row: wording.capitalised(say.change(page.findings, names, row[0]))),
         Column("Against", lambda row: say.against(page.findings, names, row[0])),
-        Column("Model", lambda row: names.series(after(row).model, after(row).init)),
-        Column("Data", lambda row: fraction(after(row).fraction)),
+        *(
+            []
+            if grid.at_one_point
+            else [
+                Column[line]("Model", lambda row: names.series(after(row).model, after(row).init)),
+                Column[line]("Data", lambda row: fraction(after(row).fraction)),
+            ]
+        ),
         Column("Before, %", lambda row: tables.share(grid.cells[row[1][0]]), numeric=True),
         Column("With it, %", lambda row: tables.share(after(row)), numeric=True),
         Column("Difference, points", lambda row: tables.difference(compared[row[1]]), numeric=True),
@@ -59,8 +65,9 @@ def _recipes(page: Page) -> list[view.Block]:
     ]
     title = "What each recipe changes"
     note = NOTE + page.basis(title, compared.values())
+    heads = 2 if grid.at_one_point else 4
     return page.table(
-        "recipes", title, columns, rows, row_heads=4, note=note, sortable=True, folded=len(rows) > 12
+        "recipes", title, columns, rows, row_heads=heads, note=note, sortable=True, folded=len(rows) > 12
     )
 
 

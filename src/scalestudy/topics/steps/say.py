@@ -48,9 +48,9 @@ def equal(findings: Findings, found: Planned) -> Sentence:
     """What the largest subset brings where all subsets get equally many steps."""
     compared = findings.grid.of(found.balance.evidence.differences)
     series = "series"
-    differs = findings.grid.group(found.group).differs
-    rest = {key: value for key, value in differs.items() if key not in ("steps", "epochs")}
-    more = f" and {named(Names(findings.grid.titles), rest)}" if rest else ""
+    group = findings.grid.group(found.group)
+    rest = tuple(key for key in group.differs if key not in ("steps", "epochs"))
+    more = f" and {named(Names(findings.grid.titles), group, rest)}" if rest else ""
     text = (
         f"with {wording.counted(found.steps, 'step')} for every subset{more}, the largest against the smallest is "
         f"{tally(compared, series)} ({signed_sizes([each.value for each in compared])})"
