@@ -49,6 +49,8 @@ def test_reported_numbers_are_above_below_or_as_near_as_runs_of_one_setting_are(
         "This study is above one, below one and within the run-to-run spread of one of three reported numbers, on "
         "average "
     )
+    assert texts(found(row(0.5)))[0].startswith("This study is above the reported number: +")
+    assert say(findings).answer == say(findings).points[:1]
     first = findings.reference.rows[0]
     assert first.cell is not None
     assert first.difference == pytest.approx((findings.grid.cells[first.cell].value or 0.0) - 0.5)

@@ -12,14 +12,16 @@ from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
 
-HEROES = ("accuracy_by_size", "recipes")  # the first that has something to show
+HEROES = ("accuracy_by_size", "recipes", "learning_curves")  # the first that has something to show
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),
     ("model_size", "A larger model?"),
     ("weights", "Initial weights?"),
     ("recipes", "Another recipe?"),
+    ("reference", "Reported numbers?"),
 )
+OF_ONE_SIZE = {"data_size": "How accurate?"}  # what a topic answers in a study of one training-set size
 MOST_ANSWERS = 4
 BASIS_SEEDS = "Means over {runs} each; a verdict needs a difference beyond the run-to-run spread. {budget}"
 BASIS_SINGLE = "One run each, which decides nothing about settings: two or more seeds would. {budget}"
@@ -100,7 +102,8 @@ def _answers(page: Page) -> tuple[Answer, ...]:
     for name, question in QUESTIONS:
         said: Said = topics[name].part("say").say(page.findings)
         answer = said.lead if said.answer is None else said.answer
-        found += [Answer(question, page.statement(each)) for each in answer[:1]]
+        asked = OF_ONE_SIZE.get(name, question) if len(page.grid.fractions) == 1 else question
+        found += [Answer(asked, page.statement(each)) for each in answer[:1]]
     return tuple(found[:MOST_ANSWERS])
 
 

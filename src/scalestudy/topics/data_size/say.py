@@ -1,8 +1,8 @@
 """The sentences about training-set size, each chosen by a reading."""
 
-from scalestudy.findings.model import Balance, Claim, Direction, Evidence
+from scalestudy.findings.model import Balance, Claim, Direction, Evidence, IntervalKind
 from scalestudy.report import wording
-from scalestudy.report.names import MEASURES, Names
+from scalestudy.report.names import MEASURES, Names, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.data_size.find import Budget, Fit, Missing, Scaling, Unfitted
 from scalestudy.topics.findings import Findings
@@ -32,15 +32,31 @@ RETURNS = {
 
 
 def say(findings: Findings) -> Said:
-    """Return the sentences; none where the study has one training-set size."""
+    """Return the sentences; where the study has one training-set size, none but what its single point reaches."""
     found = findings.data_size
     if found.missing is not None or found.balance is None:
-        return Said()
+        return Said(lead=tuple(one_point(findings)))
     return Said(
         lead=(more_data(findings, found.balance),),
         points=(*per_doubling(findings), *returns(findings)),
         details=tuple(sentence for each in found.scaling for sentence in scaling(findings, each)),
     )
+
+
+def one_point(findings: Findings) -> list[Sentence]:
+    """What the base recipe reaches where it has one point, in one sentence for the first screen."""
+    grid = findings.grid
+    cells = grid.having(grid.base.cells)
+    if len(grid.base.cells) > 1 or not cells:
+        return []
+    cell, names = cells[0], Names(grid.titles)
+    text = f"{names.series(cell.model, cell.init)}, trained on {share_of_data(cell.fraction)}, reaches a "
+    text += f"{MEASURES[grid.primary]} of {wording.percent(cell.value)}"
+    interval = cell.result.interval if cell.result else None
+    if interval is not None and interval.kind is not IntervalKind.TEST_SAMPLING:
+        text += f", 95 % interval {wording.bare_percent_range(interval.low, interval.high)}"
+    evidence = Evidence(cells=(cell.id,))
+    return [Sentence(wording.sentence(text), evidence, ("learning_curves",), ("comparison",))]
 
 
 def more_data(findings: Findings, claim: Claim[Balance]) -> Sentence:

@@ -6,6 +6,10 @@ TOPIC = Topic(
     "overfitting",
     (
         FigureCard("gap_by_size", "Gap between training and test accuracy", lambda study: study.points),
-        FigureCard("learning_curves", "Learning curves", lambda study: study.values.get("epochs") != {"1"}),
+        FigureCard(
+            "learning_curves",
+            "Learning curves",
+            lambda study: study.values.get("epochs") != frozenset(("1",)),
+        ),
     ),
 )

@@ -22,7 +22,8 @@ def say(findings: Findings) -> Said:
     """Return the sentences; none without reported numbers."""
     rows = findings.reference.rows
     compared = [row for row in rows if row.standing.compared]
-    return Said(points=(*standing(compared), *left_out(rows)))
+    stands = standing(compared)
+    return Said(answer=tuple(stands), points=(*stands, *left_out(rows)))
 
 
 def standing(rows: list[Reported]) -> list[Sentence]:
@@ -32,7 +33,9 @@ def standing(rows: list[Reported]) -> list[Sentence]:
     evidence = Evidence(cells=tuple(dict.fromkeys(row.cell for row in rows if row.cell is not None)))
     values = [row.difference for row in rows if row.difference is not None]
     total = f"{wording.number_word(len(rows))} reported number{'' if len(rows) == 1 else 's'}"
-    if all(row.standing is Standing.UNDECIDED for row in rows):
+    if len(rows) == 1 and rows[0].standing is not Standing.UNDECIDED:
+        text = f"this study is {STANDINGS[rows[0].standing]} the reported number: {signed_sizes(values)}"
+    elif all(row.standing is Standing.UNDECIDED for row in rows):
         text = f"this study is {signed_sizes(values)} against {total}: without seeds, undecided"
     else:
         counts = {way: sum(row.standing is way for row in rows) for way in STANDINGS}
