@@ -21,11 +21,13 @@ VERDICT_WORDS = "|".join(sorted((*VERDICTS.values(), UNDECIDED), key=len, revers
 NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
 SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|comparisons?(?=:)|pairs?(?=, and its))"
 UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) no counterpart"
+SHARE = r"(all \w+|none of \w+|\w+ of \w+)"
+PARTS = rf"added in turn, (?P<helps>{SHARE}) parts helps?.*; left out, (?P<costs>{SHARE}) costs? accuracy"
 # Words that quantify nothing where they stand so.
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
     r"no (trend|change) beyond the run-to-run spread",
-    r"no dropout",
+    r"no (dropout|weight decay|label smoothing)",
     r"(has|have) no counterpart here",
 )
 
@@ -77,6 +79,20 @@ def _same_order(found: Sequence[Difference], match: re.Match[str]) -> None:
         assert one.verdict is other.verdict
 
 
+def _parts(findings: Findings, match: re.Match[str]) -> None:
+    """`Added in turn, all eleven parts help; left out, seven of twelve cost accuracy`: counted over the parts."""
+    sides = (
+        (match["helps"], Verdict.HIGHER, [each.added for each in findings.recipes.parts]),
+        (match["costs"], Verdict.LOWER, [each.left_out for each in findings.recipes.parts]),
+    )
+    for said, verdict, pairs in sides:
+        found = [each for pair in pairs if pair and (each := findings.grid.difference(*pair))]
+        words = said.lower().split()
+        total = NUMBERS[words[-1]]
+        count = {"all": total, "none": 0}.get(words[0], NUMBERS.get(words[0]))
+        assert (sum(each.verdict is verdict for each in found), len(found)) == (count, total)
+
+
 CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {
     rf"(?P<verdict>beats?|stays? below|raise|does not change|are not distinguishable|{VERDICT_WORDS})[^,;:]* "
     rf"in (all )?(?P<number>both|the one|\w+) {NOUNS}": _all,
@@ -102,6 +118,9 @@ def check(sentence: Sentence, findings: Findings) -> bool:
     if match := re.search(SETTINGS, rest, flags=re.I):
         if match["all"]:
             assert len(sentence.evidence.cells) == NUMBERS[match["all"].lower().removeprefix("all ")]
+        rest, quantifies = rest.replace(match[0], ""), True
+    if match := re.search(PARTS, rest, flags=re.I):
+        _parts(findings, match)
         rest, quantifies = rest.replace(match[0], ""), True
     if match := re.search(UNMATCHED, rest, flags=re.I):
         rows = findings.reference.rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made import made_findings, made_study
+from made import Settings, made_findings, made_study
 from synthetic import collected
 
 from scalestudy.files import read_json, write_json
@@ -52,6 +52,17 @@ def test_a_setting_that_is_fastest_and_most_accurate_is_alone_on_the_front() -> 
         "ResNet-18 from scratch, 1/16 of the data: 60.0 % after 17 s, fastest and of the highest"
         in texts(findings)[1]
     )
+
+
+def test_times_of_the_same_work_make_no_front() -> None:
+    recipes: list[Settings] = [{}, {"dropout": 0.2}, {"label_smoothing": 0.1}]
+    one = {"models": ("resnet18",), "inits": ("none",), "fractions": ("1",)}
+    findings = made_findings(lambda s: 0.5 + s["dropout"], recipes=recipes, **one)  # type: ignore[arg-type]
+    assert findings.cost.alike
+    assert findings.cost.front == []
+    assert [each.cell for each in findings.cost.prices] == list(findings.grid.cells)  # in the study's order
+    assert texts(findings)[1:] == ["The settings took about the same time: 4.6 min a run."]
+    assert texts(made_findings(lambda s: 0.5, **one))[1:] == []  # type: ignore[arg-type]
 
 
 def test_compute_is_stated_once_over_every_complete_run() -> None:

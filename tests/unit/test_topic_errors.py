@@ -129,10 +129,10 @@ def test_overconfidence_is_said_only_beyond_noise() -> None:
     }
     assert reading == {0.15: Confidence.OVER, 0.0: Confidence.FITS, -0.15: Confidence.UNDER}
     assert any(
-        text.startswith("Confidence exceeds accuracy in the one setting, by 1")
+        text.startswith("Confidence exceeds accuracy by 1")
         for text in texts(found(partial(answers, sure=0.15)))
     )
-    assert "Confidence is not distinguishable from accuracy in the one setting." in texts(found(answers))
+    assert "Confidence is not distinguishable from accuracy." in texts(found(answers))
 
 
 def test_seeds_that_disagree_about_confidence_decide_nothing() -> None:

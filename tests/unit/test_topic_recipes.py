@@ -2,12 +2,14 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from made import Settings, made_findings
+from quantifiers import check
 from report_study import rendered
 from synthetic import collected
 
@@ -20,7 +22,7 @@ from scalestudy.topics.findings import Findings, write_findings
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page
 from scalestudy.topics.recipes.find import Caveat, Change, End, Images, Missing
-from scalestudy.topics.recipes.say import against, change, say
+from scalestudy.topics.recipes.say import against, change, part_name, say
 from scalestudy.topics.recipes.show import show
 
 
@@ -138,29 +140,62 @@ def test_parts_of_a_joined_setting_are_added_and_left_out_one_by_one() -> None:
         (change(findings, names, each), against(findings, names, each)) for each in findings.recipes.recipes
     ]
     assert told == [
-        ("The plain network", "the base recipe"),
+        ("the plain network", "the full recipe"),
         ("adding cosine schedule", "the recipe before"),
         ("adding random flips", "the recipe before"),
         ("adding random crops", "the recipe before"),
-        ("without label smoothing", "the base recipe"),
-        ("without schedule", "the base recipe"),
-        ("without random crops", "the base recipe"),
-        ("without random flips", "the base recipe"),
-        ("without dropout", "the base recipe"),
+        ("without label smoothing", "the full recipe"),
+        ("adding dropout 0.2", "the recipe before"),
+        ("without schedule", "the full recipe"),
+        ("without random crops", "the full recipe"),
+        ("without random flips", "the full recipe"),
+        ("without dropout", "the full recipe"),
     ]
 
 
-def test_where_only_the_recipe_varies_the_first_screen_names_what_gains_and_loses_most() -> None:
+def test_each_part_of_a_recipe_is_worth_what_it_adds_and_what_its_absence_costs() -> None:
     findings = parts_of_a_recipe()
+    grid, names = findings.grid, Names(findings.grid.titles)
+
+    def points(pair: tuple[str, str] | None) -> int:
+        found = None if pair is None else grid.difference(*pair)
+        assert found is not None
+        return round(100 * found.value)
+
+    worth = {
+        part_name(names, each): (points(each.added), points(each.left_out)) for each in findings.recipes.parts
+    }
+    assert worth == {
+        "cosine schedule": (4, -4),
+        "random flips": (2, -2),
+        "random crops": (3, -3),
+        "dropout 0.2": (0, 0),
+        "label smoothing 0.1": (5, -5),  # the last one: the full recipe against the last rung
+    }
     own = say(findings)
     (answer,) = own.answer or ()
+    assert check(answer, findings)
+    for wrong in (
+        answer.text.replace("four of five parts", "all five parts"),
+        answer.text.replace("left out, four", "left out, none"),
+    ):
+        with pytest.raises(AssertionError):
+            check(replace(answer, text=wrong), findings)
     assert answer.text == (
-        "Of eight single changes, three do better, adding cosine schedule most (+4.0 points); four do worse, "
-        "without label smoothing most (\u22125.0 points); one is undecided."
+        "Added in turn, four of five parts help, label smoothing 0.1 most (+5.0 points); left out, four of five cost "
+        "accuracy."
     )
-    words = [each.text for each in own.points]
-    assert "The plain network against the base recipe: lower in the one pair, by 14.0 points." in words
-    assert "One is undecided: without dropout." in words
+    words = [each.text for each in (*own.points, *own.details)]
+    assert "The plain network against the full recipe: lower in the one pair, by 14.0 points." in words
+    assert "Undecided when added: dropout 0.2." in words
+    assert "Undecided when left out: dropout 0.2." in words
+
+
+def test_other_values_of_a_setting_are_no_parts() -> None:
+    rates = [{"lr": rate} for rate in (1e-3, 1e-4, 1e-2)]
+    findings = found(lambda s: 0.0, recipes=rates, models=("resnet18",), fractions=("1",))
+    assert findings.recipes.parts == ()
+    assert {each.change for each in findings.recipes.recipes} == {Change.OTHER_VALUE}
 
 
 def test_where_only_the_recipe_varies_it_alone_names_a_setting_and_the_table_has_no_model(
@@ -177,7 +212,7 @@ def test_where_only_the_recipe_varies_it_alone_names_a_setting_and_the_table_has
     write_findings(study)
     page = Page(Inputs(study), tmp_path)
     grid = page.findings.grid
-    assert [page.names.cell(cell, grid) for cell in grid.cells.values()] == ["base recipe", "A weak recipe"]
+    assert [page.names.cell(cell, grid) for cell in grid.cells.values()] == ["Base recipe", "A weak recipe"]
     section = show(page)
     assert section is not None
     (table,) = [
@@ -186,6 +221,64 @@ def test_where_only_the_recipe_varies_it_alone_names_a_setting_and_the_table_has
     assert [head.text for head in table.columns][:3] == ["Recipe", "Against", "Before, %"]
     drawing = draw("recipes", Inputs(study)).wide
     assert drawing.alt.startswith("1 panel with 1 line")
+
+
+PARTS: dict[str, dict[str, list[Any]]] = {
+    "The plain network": {
+        "label_smoothing": [0.0],
+        "dropout": [0.0],
+        "weight_decay": [0.0],
+        "schedule": ["constant"],
+    },
+    "… + schedule": {"label_smoothing": [0.0], "dropout": [0.0], "weight_decay": [0.0]},
+    "… + weight decay": {"label_smoothing": [0.0], "dropout": [0.0]},
+    "… + dropout": {"label_smoothing": [0.0]},
+    "Without schedule": {"schedule": ["constant"]},
+    "Without weight decay": {"weight_decay": [0.0]},
+    "Without dropout": {"dropout": [0.0]},
+}
+
+
+def test_the_figure_and_the_table_of_parts_have_each_both_ways(tmp_path: Path) -> None:
+    recipe = {"schedule": "cosine", "weight_decay": 0.01, "dropout": 0.2, "label_smoothing": 0.1}
+    study = collected(
+        tmp_path,
+        models=("resnet18",),
+        inits=("none",),
+        fractions=("1",),
+        seeds=(0, 1, 2),
+        recipe=recipe,
+        extra=PARTS,
+    )
+    write_findings(study)
+    inputs = Inputs(study)
+    drawing = draw("recipes", inputs).wide
+    assert drawing.alt.startswith("2 panels with 4 lines")
+    rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
+    assert [row["recipe"] for row in rows] == [
+        *(
+            f"adding {part}"
+            for part in ("cosine schedule", "weight decay 0.01", "dropout 0.2", "label smoothing 0.1")
+        ),
+        *(
+            f"without {part}"
+            for part in ("cosine schedule", "weight decay 0.01", "dropout 0.2", "label smoothing 0.1")
+        ),
+    ]
+    for row in rows:
+        assert row["difference"] == pytest.approx(row["value"] - row["before"])
+    section = show(Page(inputs, tmp_path))
+    assert section is not None
+    (table,) = [
+        block for block in section.blocks if isinstance(block, view.Table) and block.id == "table-parts"
+    ]
+    assert [row.cells[0].text for row in table.rows] == [
+        "Cosine schedule",
+        "Weight decay 0.01",
+        "Dropout 0.2",
+        "Label smoothing 0.1",
+    ]
+    assert all(len(row.cells) == 8 for row in table.rows)
 
 
 def test_the_main_figure_of_a_study_of_one_point_is_that_of_its_recipes(tmp_path: Path) -> None:
@@ -267,7 +360,7 @@ def test_equal_results_are_a_tie() -> None:
     own = findings.recipes.best
     assert own is not None
     assert len(own.tied) == 1
-    assert "It ties with 1 other setting." in texts(findings)
+    assert "One other setting equals it." in texts(findings)
     assert not any("beats" in text or "lead over" in text for text in texts(findings))
 
 

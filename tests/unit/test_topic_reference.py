@@ -49,7 +49,9 @@ def test_reported_numbers_are_above_below_or_as_near_as_runs_of_one_setting_are(
         "This study is above one, below one and within the run-to-run spread of one of three reported numbers, on "
         "average "
     )
-    assert texts(found(row(0.5)))[0].startswith("This study is above the reported number: +")
+    assert texts(found(row(0.5)))[0] == "At 60.1 %, this study is 10.1 points above the reported 50.0 %."
+    within = texts(found(row(0.605)))[0]
+    assert within == "At 60.1 %, this study is within the run-to-run spread of the reported 60.5 %."
     assert say(findings).answer == say(findings).points[:1]
     first = findings.reference.rows[0]
     assert first.cell is not None

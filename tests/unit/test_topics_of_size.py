@@ -41,8 +41,8 @@ def test_a_study_of_one_point_says_first_what_it_reaches() -> None:
     assert cell.result is not None
     assert cell.result.interval is not None
     low, high = (f"{100 * bound:.1f}" for bound in (cell.result.interval.low, cell.result.interval.high))
-    reached = f"{100 * cell.result.value:.1f} %, 95 % interval {low} to {high}"
-    assert lead.text == f"ResNet-18 from scratch, trained on all data, reaches a test accuracy of {reached}."
+    reached = f"{100 * cell.result.value:.1f} % on all data, 95 % interval {low} to {high}"
+    assert lead.text == f"ResNet-18 from scratch reaches a test accuracy of {reached}."
     single = found(lambda own: 0.9, models=("resnet18",), inits=("none",), fractions=("1",), seeds=(0,))
     (lead,) = data_size.TOPIC.part("say").say(single).lead
     assert "interval" not in lead.text

@@ -104,11 +104,11 @@ class Names:
     def cell(self, cell: Cell, grid: Grid) -> str:
         """Return what tells a cell from all others: `ResNet-18, from scratch, all data, batch size 32`.
 
-        Where only the recipe varies, that is the recipe's name: `batch size 32`, `base recipe`.
+        Where only the recipe varies, that is the recipe's title or name: `The full recipe`, `batch size 32`.
         """
         group = grid.group(cell.group)
         if grid.at_one_point:
-            return self.recipe(group)
+            return group.title or self.recipe(group)
         parts = [self.model(cell.model), self.init(cell.init), share_of_data(cell.fraction)]
         return ", ".join([*parts, self.recipe(group)] if group.differs else parts)
 

@@ -165,6 +165,12 @@ def capitalised(text: str) -> str:
     return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
+def within(title: str) -> str:
+    """Return a title as it stands within a sentence: `The full recipe` is `the full recipe`, names stay as they are."""
+    first, _, rest = title.partition(" ")
+    return f"{first.lower()} {rest}" if first in ("The", "A", "An", "With", "Without") else title
+
+
 def sentence(text: str) -> str:
     """Return `text` with a capital first letter and a full stop."""
     text = text.strip()

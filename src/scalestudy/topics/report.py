@@ -12,7 +12,12 @@ from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
 
-HEROES = ("accuracy_by_size", "recipes", "learning_curves")  # the first that has something to show
+HEROES = (
+    "accuracy_by_size",
+    "recipes",
+    "learning_curves",
+    "confusion",
+)  # the first that has something to show
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),
@@ -21,7 +26,8 @@ QUESTIONS = (
     ("recipes", "Another recipe?"),
     ("reference", "Reported numbers?"),
 )
-OF_ONE_SIZE = {"data_size": "How accurate?"}  # what a topic answers in a study of one training-set size
+OF_ONE_SIZE = "How accurate?"
+OF_PARTS = "What is each part worth?"
 MOST_ANSWERS = 4
 BASIS_SEEDS = "Means over {runs} each; a verdict needs a difference beyond the run-to-run spread. {budget}"
 BASIS_SINGLE = "One run each, which decides nothing about settings: two or more seeds would. {budget}"
@@ -102,8 +108,11 @@ def _answers(page: Page) -> tuple[Answer, ...]:
     for name, question in QUESTIONS:
         said: Said = topics[name].part("say").say(page.findings)
         answer = said.lead if said.answer is None else said.answer
-        asked = OF_ONE_SIZE.get(name, question) if len(page.grid.fractions) == 1 else question
-        found += [Answer(asked, page.statement(each)) for each in answer[:1]]
+        if name == "data_size" and len(page.grid.fractions) == 1:
+            question = OF_ONE_SIZE
+        elif name == "recipes" and page.findings.recipes.parts:
+            question = OF_PARTS
+        found += [Answer(question, page.statement(each)) for each in answer[:1]]
     return tuple(found[:MOST_ANSWERS])
 
 
@@ -113,6 +122,8 @@ def _basis(page: Page) -> Statement | None:
     if not runs:
         return None
     points = topics_budget(page)
+    if len(page.grid.cells) == 1:
+        return Statement(f"Mean over {wording.counted(runs[-1], 'run')}." if runs[-1] > 1 else "One run.")
     if runs[-1] == 1:
         return Statement(BASIS_SINGLE.format(budget=points).strip())
     span = wording.counted(runs[-1], "run") if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"

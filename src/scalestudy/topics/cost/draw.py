@@ -12,9 +12,10 @@ from scalestudy.report.names import MEASURES
 from scalestudy.report.palette import MUTED
 from scalestudy.topics import plot
 from scalestudy.topics.cost.find import Pretrained, Price
-from scalestudy.topics.inputs import Inputs
+from scalestudy.topics.inputs import Inputs, MissingDataError
 
 NO_TIMES = "No complete run has its training time."
+ONE_PRICE = "All settings took about the same time."
 TITLE = "Accuracy against training time"
 LEAST = 1e-3  # seconds, on a logarithmic axis
 
@@ -39,6 +40,8 @@ def cost(inputs: Inputs) -> Picture:
     found, grid = inputs.findings.cost, inputs.findings.grid
     if found.missing is not None:
         raise inputs.untrained(NO_TIMES)
+    if found.alike:
+        raise MissingDataError(ONE_PRICE)
     priced = [(price, grid.cells[price.cell]) for price in found.prices]
     seconds = [max(price.seconds, LEAST) for price in found.prices]
     highest, values = (
@@ -100,6 +103,8 @@ def _offer(inputs: Inputs, price: Price, cell: Cell) -> Offer:
 def _short(inputs: Inputs, cell: Cell) -> str:
     """Return a setting's name as short as it tells it from all others."""
     names, group = inputs.names, inputs.findings.grid.group(cell.group)
+    if inputs.findings.grid.at_one_point:
+        return names.cell(cell, inputs.findings.grid)
     recipe = [names.recipe(group)] if group.differs else []
     where = (names.model(cell.model), names.short_init(cell.init), wording.fraction(cell.fraction))
     return ", ".join([*where, *recipe])

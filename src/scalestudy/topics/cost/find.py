@@ -10,6 +10,8 @@ from scalestudy.topics.setup import find as setup
 from scalestudy.topics.weights import find as weights
 from scalestudy.topics.weights.find import Pretraining
 
+ALIKE = 1.25  # by which factor times of the same work may differ
+
 
 class Missing(StrEnum):
     """Why there is nothing to find."""
@@ -53,11 +55,16 @@ class Compute(Record):
 
 
 class Cost(Record):
-    """All that was found about cost; `prices` ascend."""
+    """All that was found about cost; `prices` ascend, and stand in the study's order where they are `alike`."""
 
     missing: Missing | None
     prices: tuple[Price, ...] = ()
     compute: Compute | None = None
+
+    @property
+    def alike(self) -> bool:
+        """Whether all prices are about the same, so that a front would be the noise of times. So is a single one."""
+        return about_the_same([price.seconds for price in self.prices])
 
     @property
     def front(self) -> list[Price]:
@@ -75,8 +82,9 @@ def find(study: Study) -> Cost:
     made = study.once(weights.find).pretraining
     weights_of = {str(run["run"]): run.get("weights") for run in study.record["runs"]}
     prices = [_price(cell, made, {weights_of.get(run) for run in cell.runs}) for cell in cells]
+    alike = about_the_same([price.seconds for price in prices])
     front: set[int] = set()
-    if len(study.once(setup.find).machines) < 2:
+    if len(study.once(setup.find).machines) < 2 and not alike:
         points = [(price.seconds, cell.value or 0.0) for price, cell in zip(prices, cells, strict=True)]
         front = set(pareto(points))
     prices = [price.model_copy(update={"front": place in front}) for place, price in enumerate(prices)]
@@ -84,7 +92,7 @@ def find(study: Study) -> Cost:
     upstream = {each.run: each.seconds or 0.0 for each in made if each.run is not None}
     return Cost(
         missing=None,
-        prices=tuple(sorted(prices, key=lambda price: price.seconds)),
+        prices=tuple(prices if alike else sorted(prices, key=lambda price: price.seconds)),
         compute=Compute(
             runs=len(runs),
             training=sum(run.values.get("train_seconds", 0.0) for run in runs),
@@ -92,6 +100,11 @@ def find(study: Study) -> Cost:
             pretraining=sum(upstream.values()),
         ),
     )
+
+
+def about_the_same(seconds: Sequence[float]) -> bool:
+    """Return whether times may be those of the same work."""
+    return max(seconds, default=0.0) <= ALIKE * min(seconds, default=0.0)
 
 
 def whole_seconds(run: Run) -> float:

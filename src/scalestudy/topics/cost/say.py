@@ -33,7 +33,19 @@ def compute(found: Cost) -> list[Sentence]:
 
 def front(findings: Findings, names: Names) -> list[Sentence]:
     """The cheapest setting and the most accurate one, at what price."""
-    own, grid = findings.cost.front, findings.grid
+    own, grid, prices = findings.cost.front, findings.grid, findings.cost.prices
+    if findings.cost.alike and len(prices) > 1:
+        seconds = [price.seconds for price in prices]
+        low, high = wording.duration(min(seconds)), wording.duration(max(seconds))
+        took = low if low == high else f"{low} to {high}"
+        return [
+            Sentence(
+                f"The settings took about the same time: {took} a run.",
+                _evidence(findings.cost),
+                (),
+                ("cost",),
+            )
+        ]
     if not own:
         return []
     cheap, dear = own[0], own[-1]

@@ -50,8 +50,8 @@ def one_point(findings: Findings) -> list[Sentence]:
     if len(grid.base.cells) > 1 or not cells:
         return []
     cell, names = cells[0], Names(grid.titles)
-    text = f"{names.series(cell.model, cell.init)}, trained on {share_of_data(cell.fraction)}, reaches a "
-    text += f"{MEASURES[grid.primary]} of {wording.percent(cell.value)}"
+    text = f"{names.series(cell.model, cell.init)} reaches a {MEASURES[grid.primary]} of {wording.percent(cell.value)}"
+    text += f" on {share_of_data(cell.fraction)}"
     interval = cell.result.interval if cell.result else None
     if interval is not None and interval.kind is not IntervalKind.TEST_SAMPLING:
         text += f", 95 % interval {wording.bare_percent_range(interval.low, interval.high)}"

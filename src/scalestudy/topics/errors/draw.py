@@ -191,6 +191,9 @@ def reliability(inputs: Inputs) -> SeriesFigure:
         model: tuple(_reliability(inputs, each, cell) for each, cell in shown if cell.model == model)
         for model in models
     }
+    whose = f"each setting on {share_of_data(largest)}"
+    if len(networks) == 1:
+        whose = names.cell(networks[0][1], grid)
     return SeriesFigure(
         title="Calibration",
         panels=tuple(
@@ -200,7 +203,7 @@ def reliability(inputs: Inputs) -> SeriesFigure:
         records=[row for each, cell in shown for row in _bins(each, cell)],
         alt=f"{wording.counted(len(models), 'panel')} of accuracy against confidence, each with a diagonal.",
         caption=(
-            f"Test predictions of one run of each setting on {share_of_data(largest)}, in {BINS} bins of confidence; "
+            f"Test predictions of one run of {whose}, in {BINS} bins of confidence; "
             f"bins of fewer than {FEWEST_IN_BIN} images are left out. Below the diagonal a network is surer than right."
         ),
         columns=min(len(models), 3),
@@ -220,7 +223,7 @@ def _whose(inputs: Inputs) -> str:
     """Return whose errors are shown, for a caption."""
     runs = len(inputs.findings.errors.runs)
     name = inputs.names.cell(_best(inputs), inputs.findings.grid)
-    return f"{name}, the best result ({wording.runs_counted(runs)})"
+    return wording.capitalised(f"{name}, the best result ({wording.runs_counted(runs)})")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def agreement(found: Errors) -> list[Sentence]:
         return []
     text = (
         f"the {wording.number_word(len(own.runs))} runs of the best result agree pairwise on "
-        f"{wording.percent(own.same)} of the test images; one errs on {wording.percent(own.wrong)}, "
+        f"{wording.percent(own.same)} of the test images; a run errs on {wording.percent(own.wrong)}, "
         f"the {wording.number_word(len(own.runs))} together on the same {wording.percent(own.wrong_in_all)}"
     )
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("calibration",))]
@@ -80,8 +80,9 @@ def sureness(networks: Sequence[Network]) -> list[Sentence]:
         own = [each for each in networks if each.reading is reading]
         if not own or (reading is Confidence.FITS and len(own) < len(networks)):
             continue
-        text = f"{words} in {share_of(len(own), len(networks), 'setting')}"
-        text += "" if reading is Confidence.FITS else f", by {sizes([each.over for each in own])}"
+        text = words if len(networks) == 1 else f"{words} in {share_of(len(own), len(networks), 'setting')}"
+        by = "" if reading is Confidence.FITS else f"by {sizes([each.over for each in own])}"
+        text += (" " if len(networks) == 1 else ", ") + by if by else ""
         evidence = Evidence(cells=tuple(each.cell for each in own))
         sentences.append(Sentence(wording.sentence(text), evidence, ("reliability",), ("calibration",)))
     return sentences

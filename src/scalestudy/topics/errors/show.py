@@ -11,8 +11,8 @@ TITLE = "Errors"
 CLASSES_NOTE = "Worst first. In small type: 95 % interval {kind}; n is the number of runs."
 CALIBRATION_NOTE = (
     "Confidence is the mean probability of the answer. ECE: expected calibration error (Guo et al. 2017). The verdict "
-    "needs the difference to lie beyond test sampling and, with several runs, beyond seeds (Holm). Agreement: test "
-    "images that two runs answer alike."
+    "needs the difference to lie beyond test sampling and, with several runs, beyond seeds (Holm). Seeds agree "
+    "on: test images that two runs answer alike."
 )
 READINGS = {
     Confidence.OVER: "overconfident",

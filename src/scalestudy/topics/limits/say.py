@@ -10,7 +10,7 @@ from scalestudy.topics.words import share_of
 
 MATCHED = "The arms are not matched in compute: runs from scratch got no steps for those of pretraining on {weights}."
 FEW_RUNS = 3  # up to which differences of a few spreads are often missed (benchmarks/verdicts.py)
-SMALL = "differences of a few run-to-run spreads stay undecided"
+SMALL = "differences of a few run-to-run spreads can stay undecided"
 SUBSETS = "One draw of the subsets: how much results depend on which images were drawn is not in the spread."
 
 
@@ -64,7 +64,7 @@ def seeds(findings: Findings, found: Unsafe) -> Sentence:
     elif found.fewest == found.most:
         runs = wording.counted(found.most, "run")
         text = f"{runs} a setting"
-        text += f": {SMALL}" if found.most <= FEW_RUNS else ""
+        text += f": {SMALL}" if found.most <= FEW_RUNS and found.settings > 1 else ""
     else:
         text = f"{found.fewest} to {found.most} runs a setting"
         if found.single:

@@ -1,5 +1,6 @@
 """The figures on overfitting: the gap, and learning curves of accuracy and loss."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ GAP_CAPTION = (
     "the last epoch. "
 )
 CURVES_CAPTION = (
-    "After every epoch. Test (strong): over all test images. Training (faint): running over the epoch, while the "
+    "{when} Test (strong): over all test images. Training (faint): running over the epoch, while the "
     "images "
     "are trained on, so it lags behind and counts augmentation and dropout. Means over runs; bands are 95 % intervals."
 )
@@ -108,7 +109,7 @@ def learning_curves(inputs: Inputs) -> SeriesFigure:
             for place, epoch in enumerate(curve.epoch)
         ],
         alt=f"{wording.counted(len(panels), 'small panel')} of accuracy and of loss against epochs, training and test.",
-        caption=CURVES_CAPTION + more,
+        caption=CURVES_CAPTION.format(when=f"After every {_measured(known)}.") + more,
         columns=max(2, min(len(fractions), 4)),
         height=1.35,
         key_above=True,
@@ -126,19 +127,24 @@ def _panel(
         if (cell.model, cell.fraction) == (model, fraction)
         for split in splits
     )
-    epochs = [epoch for curve in everything for epoch in curve.epoch]
+    epochs, measured = [epoch for curve in everything for epoch in curve.epoch], _measured(known)
     values = [value for curve in everything for split in splits for value in curve[f"{split}_{kind}"]]
 
     def by_epoch(axes: Axes, lowest: bool) -> None:
         axes.set_xlim(min(epochs) - 0.3, max(epochs) + 0.3)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set_xlabel("epoch" if lowest else "", labelpad=2)
+        axes.set_xlabel(measured if lowest else "", labelpad=2)
 
     def by_loss(axes: Axes) -> None:
         axes.set_ylim(0, max(values) * 1.05)
         axes.yaxis.set_major_locator(MaxNLocator(4))
 
     return Panel(title, series, by_epoch, plot.in_percent(values) if kind == "accuracy" else by_loss)
+
+
+def _measured(known: Sequence[tuple[Cell, Curve]]) -> str:
+    """Return what lies between two measurements: an epoch, or of runs with a number of steps an even part of them."""
+    return "epoch" if any(cell.settings.get("steps") is None for cell, _ in known) else "part of the steps"
 
 
 def _line(inputs: Inputs, cell: Cell, curve: Curve, split: Split, kind: Kind) -> Series:

@@ -73,9 +73,10 @@ class Overfitting(Record):
 
 
 def find(study: Study) -> Overfitting:
-    """Return gaps and courses of the base recipe's cells."""
+    """Return gaps and courses of the base recipe's cells, of all cells where only the recipe varies."""
     grid = study.grid
-    cells = [cell for cell in grid.having(grid.base.cells) if cell.stat("gap") is not None]
+    shown = tuple(grid.cells) if grid.at_one_point else grid.base.cells
+    cells = [cell for cell in grid.having(shown) if cell.stat("gap") is not None]
     if not cells:
         return Overfitting(missing=Missing.NO_RUN)
     return Overfitting(
@@ -122,7 +123,10 @@ def _ended(study: Study, cells: Sequence[Cell]) -> tuple[Ended, ...]:
     unstable: dict[str, tuple[str, ...]] = {}
     for cell in cells:
         own = {run: [float(v) for v in curves[run]["test_accuracy"]] for run in cell.runs if run in curves}
-        if own and all(len(values) > 1 for values in own.values()):
+        least = (
+            2 if cell.settings.get("steps") is None else 3
+        )  # of two measurements in many epochs none is a course
+        if own and all(len(values) >= least for values in own.values()):
             last[cell.id] = [values[-1] - values[-2] for values in own.values()]
         unstable[cell.id] = tuple(run for run, values in own.items() if is_unstable(values, images))
     effects = dict(zip(last, study.effects([[(1.0, name)] for name in last], last), strict=True))

@@ -31,6 +31,10 @@ def gap(findings: Findings) -> list[Sentence]:
     first, last = found.gaps[0], found.gaps[-1]
     cells = Evidence(cells=tuple(name for each in found.gaps for name in each.cells))
     shown = (("gap_by_size",), ("overfitting",))
+    if len(cells.cells) == 1:
+        side = "above" if first.gap >= 0 else "below"
+        text = f"training accuracy is {wording.points(abs(first.gap))} {side} test accuracy"
+        return [Sentence(wording.sentence(text), cells, *shown)]
     if first is last:
         text = f"training accuracy minus test accuracy is {wording.signed_points(first.gap)} on average"
         return [Sentence(wording.sentence(text), cells, *shown)]
@@ -56,8 +60,8 @@ def courses(findings: Findings) -> list[Sentence]:
     for course, what in words.items():
         own = findings.overfitting.of(course)
         if own:
-            was = "was" if len(own) == 1 else "were"
-            text = f"{share_of(len(own), len(every), 'setting')} {was} {what}"
+            was, whose = ("was", "its") if len(own) == 1 else ("were", "their")
+            text = f"{share_of(len(own), len(every), 'setting')} {was} {what.replace('their', whose)}"
             cells = tuple(each.cell for each in own)
             sentences.append(
                 Sentence(

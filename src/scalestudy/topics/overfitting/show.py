@@ -16,10 +16,11 @@ COURSES = {
     Course.SETTLED: "settled",
     Course.UNKNOWN: "not known",
 }
-NOTE = (
-    "Training accuracy is that on the run's own images in evaluation mode. Still improving, falling: the last epoch "
-    "raised, or lowered, test accuracy beyond the run-to-run spread. Undecided: the change lies within. Unstable: in "
-    "some run test accuracy fell and rose between epochs, beyond test noise."
+TRAINING = "Training accuracy is that on the run's own images in evaluation mode."
+COURSE = (
+    "Still improving, falling: the last epoch raised, or lowered, test accuracy beyond the run-to-run spread. "
+    "Undecided: the change lies within. Unstable: in some run test accuracy fell and rose between epochs, beyond "
+    "test noise."
 )
 
 
@@ -66,10 +67,13 @@ def _ended(page: Page) -> list[view.Block]:
             numeric=True,
         ),
         Column("Gap, points", lambda each: tables.share(cells[each.cell], "gap"), numeric=True),
-        Column("Last epoch, points", change, numeric=True),
-        Column("Course", lambda each: COURSES[each.course]),
     ]
     found = page.findings.overfitting.ended
-    return page.table(
-        "overfitting", "Gap and course of each setting", columns, found, note=NOTE, sortable=True
-    )
+    title, note = "Gap of each setting", TRAINING
+    if any(each.course is not Course.UNKNOWN for each in found):
+        columns += [
+            Column("Last epoch, points", change, numeric=True),
+            Column("Course", lambda each: COURSES[each.course]),
+        ]
+        title, note = "Gap and course of each setting", f"{TRAINING} {COURSE}"
+    return page.table("overfitting", title, columns, found, note=note, sortable=True, folded=len(found) > 12)

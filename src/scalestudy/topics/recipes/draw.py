@@ -1,6 +1,7 @@
 """The figures on recipes: what each changes at every point, and accuracy per batch size."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 
@@ -13,11 +14,13 @@ from scalestudy.report.names import MEASURES, share_of_data
 from scalestudy.topics import plot
 from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.recipes import say
-from scalestudy.topics.recipes.find import Recipe
+from scalestudy.topics.recipes.find import Part, Recipe
 
 NO_PAIR = "No two recipes have results at the same point."
 NO_BATCH_SIZES = "No run with another batch size is complete yet."
 MOST_LINES = 24
+HOLLOW = "Filled: decided, after the correction (Holm) for all pairs; hollow: undecided."
+BARS = "Bars are 95 % intervals of single differences, before the correction for their number."
 SHOWN: tuple[tuple[Measure, str], ...] = (("test_accuracy", "test"), ("train_accuracy", "training"))
 
 
@@ -40,6 +43,54 @@ class Row:
 
 
 def recipes(inputs: Inputs) -> Picture:
+    """What each part is worth, added and left out; without parts, what each recipe changes."""
+    return _parts(inputs) if inputs.findings.recipes.parts else _recipes(inputs)
+
+
+def _parts(inputs: Inputs) -> Picture:
+    """Two panels with a line for each part: added to the recipe before, and left out of the base recipe."""
+    grid, findings, names = inputs.findings.grid, inputs.findings, inputs.names
+    sides: tuple[tuple[str, str, Callable[[Part], tuple[str, str] | None]], ...] = (
+        ("Added in turn", "adding {}", lambda part: part.added),
+        (
+            f"Left out of {say.titled(grid.base) or 'the base recipe'}",
+            "without {}",
+            lambda part: part.left_out,
+        ),
+    )
+    panels, records = [], []
+    for title, does, of in sides:
+        lines = []
+        for part in findings.recipes.parts:
+            name, pair = say.part_name(names, part), of(part)
+            found = None if pair is None else grid.difference(*pair)
+            dots = []
+            if pair is not None and found is not None:
+                cell, what = grid.cells[pair[1]], does.format(name)
+                look = replace(inputs.looks.of(cell.model, cell.init), hollow=not found.verdict.decided)
+                note = wording.capitalised(f"{what}: {plot.difference_note(found)}")
+                dots.append(Dot(found.value, look, note, found.runs, *_bounds(found)))
+                records.append(_record(what, names.cell(grid.cells[pair[0]], grid), cell, found))
+            lines.append(Line(wording.capitalised(name), tuple(dots)))
+        panels.append(LinesPanel(title, tuple(lines)))
+    if not records:
+        raise inputs.untrained(NO_PAIR)
+    edges = [edge for row in records for edge in (row.difference, row.low, row.high) if edge is not None]
+    measure = MEASURES[grid.primary]
+    return RowsFigure(
+        title=f"What each part of the recipe changes in {measure}",
+        panels=tuple(panels),
+        x=lambda axes: percent_axis(axes, edges, which="x", whole=False, zero=True),
+        records=records,
+        alt=(
+            f"2 panels with {wording.counted(len(panels[0].lines), 'line')} of points with bars, around a vertical "
+            "line at zero."
+        ),
+        caption=f"Difference in {measure}, points. {HOLLOW} {BARS}",
+    )
+
+
+def _recipes(inputs: Inputs) -> Picture:
     """A panel for each model and weights: a line for each recipe, a point for each fraction."""
     grid, findings, names = inputs.findings.grid, inputs.findings, inputs.names
     compared = [
@@ -50,7 +101,7 @@ def recipes(inputs: Inputs) -> Picture:
     ]
     if not compared:
         raise inputs.untrained(NO_PAIR)
-    tried = list({recipe.group: recipe for recipe, _, _ in compared}.values())
+    tried = list({(recipe.against, recipe.group): recipe for recipe, _, _ in compared}.values())
     shown = tried[:MOST_LINES]
     kinds = list(dict.fromkeys((cell.model, cell.init) for _, cell, _ in compared))
     edges = [edge for _, _, found in compared for edge in (found.value, *_bounds(found)) if edge is not None]
@@ -85,9 +136,10 @@ def recipes(inputs: Inputs) -> Picture:
             "around a vertical line at zero."
         ),
         caption=(
-            f"Difference in {measure}, points, against the recipe before that it differs least from"
+            f"Difference in {measure}, points, against the most similar recipe before"
             + (", fainter on fewer images. " if several else ". ")
-            + "Bars are 95 % intervals of single differences, before the correction for their number."
+            + (f"{HOLLOW} " if len(grid.inits) == 1 else "")
+            + BARS
             + (f" {wording.counted(left_out, 'recipe')} more in the table." if left_out else "")
         ),
     )
@@ -103,6 +155,8 @@ def _dot(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference, several:
     before = say.against(inputs.findings, inputs.names, recipe)
     note = f"{what} against {before}, {where}: {plot.difference_note(found)}"
     look = inputs.looks.of(cell.model, cell.init)
+    if len(inputs.findings.grid.inits) == 1:
+        look = replace(look, hollow=not found.verdict.decided)
     strength = plot.strength(cell.fraction, inputs.findings.grid.fractions)
     above = wording.fraction(cell.fraction) if several else ""
     return Dot(found.value, look, wording.capitalised(note), found.runs, *_bounds(found), strength, above)
@@ -110,9 +164,13 @@ def _dot(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference, several:
 
 def _row(inputs: Inputs, recipe: Recipe, cell: Cell, found: Difference) -> Row:
     findings, names = inputs.findings, inputs.names
+    return _record(say.change(findings, names, recipe), say.against(findings, names, recipe), cell, found)
+
+
+def _record(recipe: str, against: str, cell: Cell, found: Difference) -> Row:
     return Row(
-        say.change(findings, names, recipe),
-        say.against(findings, names, recipe),
+        recipe,
+        against,
         *(cell.model, cell.init, cell.fraction),
         *(found.a.mean, found.b.mean, found.value),
         *_bounds(found),

@@ -108,6 +108,19 @@ class Recipe(Record):
     balance: Claim[Balance] | None
 
 
+class Part(Record):
+    """What one part of the base recipe is worth, where only the recipe varies.
+
+    `value` is that of its setting in the base recipe; of a setting that joins parts, the part itself. `added` are the
+    cells of the recipe before, without it, and of the one with it; `left_out` the base cell and the one without it.
+    """
+
+    setting: str
+    value: Scalar
+    added: tuple[str, str] | None = None
+    left_out: tuple[str, str] | None = None
+
+
 class Edge(Record):
     """A best value at an end of the range that was tried, all else being equal.
 
@@ -130,6 +143,7 @@ class Recipes(Record):
     selection: Selection | None = None
     best: Best | None = None
     recipes: tuple[Recipe, ...] = ()
+    parts: tuple[Part, ...] = ()
     edges: tuple[Edge, ...] = ()
     caveats: tuple[Claim[Caveat], ...] = ()
 
@@ -156,6 +170,7 @@ def find(study: Study) -> Recipes:
         selection=selection,
         best=best,
         recipes=recipes,
+        parts=tuple(_parts(grid, recipes)) if grid.at_one_point else (),
         edges=tuple(_edges(grid, selection.measure)),
         caveats=tuple(_caveats(grid, recipes)),
     )
@@ -209,8 +224,14 @@ def _neighbours(grid: Grid) -> list[tuple[Group, Group, list[tuple[str, str]]]]:
             if shared:
                 candidates.append((_distance(before, group), before, shared))
         if candidates:
-            _, before, shared = min(candidates, key=lambda each: each[0])
+            least, before, shared = min(candidates, key=lambda each: each[0])
             found.append((before, group, shared))
+            # The last rung of a ladder is as near to the rung before it as to the base recipe.
+            distance, rung, pair = candidates[-1]
+            nearer = _distance(grid.base, rung) > _distance(grid.base, group)
+            again = rung is grid.groups[place - 1] and rung is not before and distance == least == 1
+            if grid.at_one_point and nearer and again:
+                found.append((rung, group, pair))
     return found
 
 
@@ -270,6 +291,42 @@ def _change(before: Group, group: Group, changed: Sequence[str]) -> Change:
     if _off(key, group.settings[key]):
         return Change.LEFT_OUT
     return Change.ADDED if _off(key, before.settings.get(key)) else Change.OTHER_VALUE
+
+
+def _parts(grid: Grid, recipes: Sequence[Recipe]) -> list[Part]:
+    """Return each part of the base recipe that was added or left out; none without three that were both."""
+    found: dict[tuple[str, Scalar, Scalar], Part] = {}
+    for each in recipes:
+        if each.change is Change.SEVERAL:
+            continue
+        (key,), (pair,) = each.changed, each.pairs
+        old, new = (grid.group(name).settings.get(key) for name in (each.against, each.group))
+        place = "left_out" if each.against == grid.base.id else "added"
+        without, value = (new, old) if place == "left_out" else (old, new)
+        if key in JOINED:
+            less, more = replaced(str(without), str(value))
+            if less or len(more) != 1:
+                continue
+            without, value = None, more[0]
+        elif value != grid.base.settings.get(key):
+            continue
+        part = found.setdefault((key, value, without), Part(setting=key, value=value))
+        found[key, value, without] = part.model_copy(update={place: pair})
+    rungs = {part.added[1] for part in found.values() if part.added}
+    whole = [
+        # The base recipe without one part is the last rung: there that part is the last one added.
+        part.model_copy(update={"added": part.left_out[::-1]})
+        if part.left_out and not part.added and part.left_out[1] in rungs
+        else part
+        for part in found.values()
+    ]
+    known = [part for part in whole if part.added or _off(part.setting, _without(grid, part))]
+    known.sort(key=lambda part: 2 if not part.added else int(part.added[1] == grid.base.cells[0]))
+    return known if sum(bool(part.added and part.left_out) for part in known) > 2 else []
+
+
+def _without(grid: Grid, part: Part) -> Scalar:
+    return grid.cells[part.left_out[1]].settings.get(part.setting) if part.left_out else None
 
 
 def _off(key: str, value: Scalar) -> bool:

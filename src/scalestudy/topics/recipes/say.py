@@ -7,7 +7,18 @@ from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, MOST_NAMED, Names, plain, share_of_data
 from scalestudy.topics.base import Said, Sentence
 from scalestudy.topics.findings import Findings
-from scalestudy.topics.recipes.find import JOINED, Best, Caveat, Change, Edge, End, Images, Recipe, replaced
+from scalestudy.topics.recipes.find import (
+    JOINED,
+    Best,
+    Caveat,
+    Change,
+    Edge,
+    End,
+    Images,
+    Part,
+    Recipe,
+    replaced,
+)
 from scalestudy.topics.words import share_of, signed_sizes, sizes, tally, throughout
 
 MOST_WORDS_NAMED = 8
@@ -40,9 +51,9 @@ def say(findings: Findings) -> Said:
         return Said()
     tried = [each for each in found.recipes if each.balance is not None]
     recipes = [recipe(findings, names, each) for each in tried]
-    if len(tried) > MOST_TOLD:
+    if len(tried) > MOST_TOLD or found.parts:
         recipes = [recipe(findings, names, each) for each in tried if each.change is Change.SEVERAL][:2]
-        recipes += undecided(names, findings, tried)
+        recipes += undecided_parts(findings, names) if found.parts else undecided(names, findings, tried)
     lead = best(findings, names, found.best)
     first = [
         *of_runs(findings, found.best),
@@ -68,6 +79,8 @@ def answer(findings: Findings, names: Names, tried: Sequence[Recipe]) -> tuple[S
     """
     if not tried:
         return ()
+    if findings.recipes.parts:
+        return worth(findings, names)
     only = recipe(findings, names, tried[0])
     if len(tried) == 1 and len(only.text.split()) <= MOST_WORDS_OF_AN_ANSWER:
         return (only,)
@@ -111,6 +124,82 @@ def _evidence(tried: Sequence[Recipe]) -> Evidence:
     return Evidence(differences=tuple(keys))
 
 
+def worth(findings: Findings, names: Names) -> tuple[Sentence, ...]:
+    """How many parts help when they are added, how many cost accuracy when left out, and the largest of each.
+
+    The largest that is left out only where there is room for it on the first screen.
+    """
+    added = [(each, pair) for each in findings.recipes.parts if (pair := each.added)]
+    left_out = [(each, pair) for each in findings.recipes.parts if (pair := each.left_out)]
+    evidence = _pairs(findings, [pair for _, pair in (*added, *left_out)])
+    helps, most = _decided(findings, names, added, Verdict.HIGHER)
+    costs, worst = _decided(findings, names, left_out, Verdict.LOWER)
+    text = f"added in turn, {helps} parts {'helps' if helps.startswith(('one', 'none')) else 'help'}{most}; left out, "
+    text += f"{costs} {'costs' if costs.startswith(('one', 'none')) else 'cost'} accuracy"
+    if len(f"{text}{worst}".split()) <= MOST_WORDS_OF_AN_ANSWER:
+        text += worst
+    return (Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)),)
+
+
+def _decided(
+    findings: Findings, names: Names, tried: Sequence[tuple[Part, tuple[str, str]]], verdict: Verdict
+) -> tuple[str, str]:
+    """Return of how many parts a verdict holds, `seven of twelve`, and the one of the largest difference with it."""
+    compared = [
+        (part, found) for part, pair in tried if (found := findings.grid.difference(*pair)) is not None
+    ]
+    own = [(part, found) for part, found in compared if found.verdict is verdict]
+    total = wording.number_word(len(compared))
+    if not own:
+        return f"none of {total}", ""
+    part, most = max(own, key=lambda each: abs(each[1].value))
+    said = f"all {total}" if len(own) == len(compared) > 1 else f"{wording.number_word(len(own))} of {total}"
+    word = " most" if len(own) > 1 else ""
+    return said, f", {part_name(names, part)}{word} ({wording.signed_points(most.value)})"
+
+
+def part_name(names: Names, part: Part) -> str:
+    """Return a part of the recipe in words: `triangular schedule`, `Nesterov momentum`, `label smoothing 0.2`."""
+    return names.setting(part.setting) if part.value is True else names.value(part.setting, part.value)
+
+
+def _pairs(findings: Findings, pairs: Sequence[tuple[str, str]]) -> Evidence:
+    grid = findings.grid
+    keys = [grid.key(*pair) for pair in pairs if grid.difference(*pair) is not None]
+    return Evidence(differences=tuple(dict.fromkeys(keys)))
+
+
+def undecided_parts(findings: Findings, names: Names) -> list[Sentence]:
+    """Which parts make no difference that is decided: when they are added, and when they are left out."""
+    parts, sentences = findings.recipes.parts, []
+    sides = {
+        "added": [(each, each.added) for each in parts],
+        "left out": [(each, each.left_out) for each in parts],
+    }
+    for what, tried in sides.items():
+        own = [
+            (part, pair)
+            for part, pair in tried
+            if pair and (found := findings.grid.difference(*pair)) and not found.verdict.decided
+        ]
+        if own:
+            text = f"undecided when {what}: {_listed([part_name(names, part) for part, _ in own])}"
+            evidence = _pairs(findings, [pair for _, pair in own])
+            sentences.append(Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)))
+    return sentences
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list, as many as a sentence has room for, and how many more there are."""
+    told: list[str] = []
+    for each in names:
+        if len(" ".join([*told, each]).split()) > MOST_WORDS_LISTED:
+            break
+        told.append(each)
+    more = len(names) - len(told)
+    return wording.listing([*told, *([f"{wording.number_word(more)} more"] if more else [])])
+
+
 def undecided(names: Names, findings: Findings, tried: Sequence[Recipe]) -> list[Sentence]:
     """Which single changes make no difference that is decided, as many of them as a sentence has room for."""
     own = [
@@ -120,13 +209,7 @@ def undecided(names: Names, findings: Findings, tried: Sequence[Recipe]) -> list
     ]
     if not own:
         return []
-    told: list[str] = []
-    for each in own:
-        if len(" ".join([*told, change(findings, names, each)]).split()) <= MOST_WORDS_LISTED:
-            told.append(change(findings, names, each))
-    more = len(own) - len(told)
-    listed = wording.listing([*told, *([f"{wording.number_word(more)} more"] if more else [])])
-    text = f"{_counted(own)[0][0]}: {listed}"
+    text = f"{_counted(own)[0][0]}: {_listed([change(findings, names, each) for each in own])}"
     return [Sentence(wording.sentence(text), _evidence(own), ("recipes",), ("recipes",))]
 
 
@@ -154,10 +237,18 @@ def setting(findings: Findings, names: Names, cell: Cell) -> str:
     """Return what tells a cell from others, with the recipe only named where it is short."""
     where = f"{names.series(cell.model, cell.init)}, {share_of_data(cell.fraction)}"
     group = findings.grid.group(cell.group)
-    if not group.differs:
-        return "the base recipe" if findings.grid.at_one_point else where
-    recipe = named(names, group, tuple(group.differs))
-    return recipe if findings.grid.at_one_point else f"{where}, {recipe}"
+    if findings.grid.at_one_point:
+        return titled(group) or (
+            "the base recipe" if not group.differs else named(names, group, tuple(group.differs))
+        )
+    return f"{where}, {named(names, group, tuple(group.differs))}" if group.differs else where
+
+
+def titled(group: Group) -> str:
+    """Return a recipe's title as it stands within a sentence; nothing without one, or where it is long."""
+    if not group.title or len(group.title.split()) > MOST_WORDS_NAMED:
+        return ""
+    return wording.within(group.title)
 
 
 def named(names: Names, group: Group, keys: Sequence[str]) -> str:
@@ -168,8 +259,8 @@ def named(names: Names, group: Group, keys: Sequence[str]) -> str:
     words = wording.listing([names.value(key, group.settings[key]) for key in keys])
     if len(keys) <= MOST_NAMED and len(words.split()) <= MOST_WORDS_NAMED:
         return words
-    if set(keys) == set(group.differs) and group.title and len(group.title.split()) <= MOST_WORDS_NAMED:
-        return group.title
+    if set(keys) == set(group.differs) and titled(group):
+        return titled(group)
     return f"a recipe with {wording.number_word(len(keys))} other settings"
 
 
@@ -199,8 +290,11 @@ def runner_up(findings: Findings, names: Names, found: Best) -> list[Sentence]:
         return []
     evidence = Evidence(differences=(grid.key(found.runner_up, found.cell),))
     if found.tied:
-        tied = wording.counted(len(found.tied), "other setting")
-        return [Sentence(f"It ties with {tied}.", Evidence(cells=(found.cell, *found.tied)), (), ("best",))]
+        rule = findings.recipes.selection
+        where = " on the held-out images" if rule is not None and rule.images is Images.VALIDATION else ""
+        equal = "setting equals" if len(found.tied) == 1 else "settings equal"
+        text = f"{wording.number_word(len(found.tied))} other {equal} it{where}"
+        return [Sentence(wording.sentence(text), Evidence(cells=(found.cell, *found.tied)), (), ("best",))]
     other = setting(findings, names, grid.cells[found.runner_up])
     text = {
         Verdict.HIGHER: f"It beats the next, {other}, by {wording.points(difference.value)}",
@@ -255,9 +349,10 @@ def against(findings: Findings, names: Names, found: Recipe) -> str:
     """Return the recipe that another is compared with, in words: on a ladder of many parts, it is the one before."""
     group = findings.grid.group(found.against)
     if not group.differs:
-        return "the base recipe"
+        return (titled(group) if findings.grid.at_one_point else "") or "the base recipe"
     places = [each.id for each in findings.grid.groups]
-    if len(group.differs) > MOST_NAMED and places.index(found.group) == places.index(found.against) + 1:
+    few = 1 if findings.grid.at_one_point else MOST_NAMED
+    if len(group.differs) > few and places.index(found.group) == places.index(found.against) + 1:
         return "the recipe before"
     return named(names, group, tuple(group.differs))
 

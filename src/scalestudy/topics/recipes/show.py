@@ -1,17 +1,20 @@
 """The section on recipes: what each part is worth, and the best result."""
 
-from scalestudy.findings.model import Cell
+from collections.abc import Callable
+
+from scalestudy.findings.model import Cell, Difference
 from scalestudy.report import layout, view, wording
 from scalestudy.report.names import MEASURES
 from scalestudy.report.tables import Column, fraction, number
 from scalestudy.topics import tables
 from scalestudy.topics.page import Page
 from scalestudy.topics.recipes import say
-from scalestudy.topics.recipes.find import Images, Recipe
+from scalestudy.topics.recipes.find import Images, Part, Recipe
 
 TITLE = "Recipes and the best result"
 BEST_TITLE = "The best result"
-NOTE = "Each recipe against the one before it that it differs least from, at the same model, weights and images. "
+NOTE = "Each recipe against the most similar one listed before it, at the same model, weights and images. "
+PARTS_NOTE = "What a part adds depends on the parts before it: in another order it would be another number. "
 SELECTED = {
     Images.VALIDATION: "Selected by the accuracy on held-out training images.",
     Images.TEST: "Selected by the {measure} itself.",
@@ -29,9 +32,49 @@ def show(page: Page) -> view.Section | None:
         TITLE if found.recipes else BEST_TITLE,
         lead=page.statement(said.lead[0]),
         figures=page.figure("recipes"),
-        tables=[*_best(page), *_recipes(page)],
+        tables=[*_parts(page), *_best(page), *([] if found.parts else _recipes(page))],
         points=[page.statement(each) for each in said.points],
-        details=[*page.figure("accuracy_by_batch_size"), *page.points(said.details)],
+        details=[
+            *(_recipes(page) if found.parts else []),
+            *page.figure("accuracy_by_batch_size"),
+            *page.points(said.details),
+        ],
+    )
+
+
+def _parts(page: Page) -> list[view.Block]:
+    """Return the table of what each part is worth: added to the recipe before, and left out of the base recipe."""
+    grid, parts = page.grid, page.findings.recipes.parts
+
+    def cell(pair: tuple[str, str] | None, place: int) -> view.Cell:
+        return view.Cell(wording.MISSING) if pair is None else tables.share(grid.cells[pair[place]])
+
+    def found(pair: tuple[str, str] | None) -> Difference | None:
+        return None if pair is None else grid.difference(*pair)
+
+    def points(pair: tuple[str, str] | None) -> view.Cell:
+        return view.Cell(wording.MISSING) if pair is None else tables.difference(found(pair))
+
+    def verdict(pair: tuple[str, str] | None) -> view.Cell:
+        return view.Cell(wording.MISSING) if pair is None else tables.verdict(found(pair))
+
+    def side(group: str, of: Callable[[Part], tuple[str, str] | None]) -> list[Column[Part]]:
+        return [
+            Column("Before, %", lambda part: cell(of(part), 0), numeric=True, group=group),
+            Column("After, %", lambda part: cell(of(part), 1), numeric=True, group=group),
+            Column("Points", lambda part: points(of(part)), numeric=True, group=group),
+            Column("Verdict", lambda part: verdict(of(part)), group=group),
+        ]
+
+    columns: list[Column[Part]] = [
+        Column("Part", lambda part: wording.capitalised(say.part_name(page.names, part))),
+        *side("Added in turn", lambda part: part.added),
+        *side(f"Left out of {say.titled(grid.base) or 'the base recipe'}", lambda part: part.left_out)[1:],
+    ]
+    title = "What each part is worth"
+    compared = [found(pair) for part in parts for pair in (part.added, part.left_out)]
+    return page.table(
+        "parts", title, columns, parts, note=PARTS_NOTE + page.basis(title, compared), sortable=True
     )
 
 
@@ -46,7 +89,14 @@ def _recipes(page: Page) -> list[view.Block]:
         return grid.cells[row[1][1]]
 
     columns: list[Column[line]] = [
-        Column("Recipe", lambda row: wording.capitalised(say.change(page.findings, names, row[0]))),
+        Column(
+            "Recipe",
+            lambda row: wording.capitalised(
+                names.cell(after(row), grid)
+                if grid.at_one_point
+                else say.change(page.findings, names, row[0])
+            ),
+        ),
         Column("Against", lambda row: say.against(page.findings, names, row[0])),
         *(
             []

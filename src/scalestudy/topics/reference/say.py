@@ -34,7 +34,9 @@ def standing(rows: list[Reported]) -> list[Sentence]:
     values = [row.difference for row in rows if row.difference is not None]
     total = f"{wording.number_word(len(rows))} reported number{'' if len(rows) == 1 else 's'}"
     if len(rows) == 1 and rows[0].standing is not Standing.UNDECIDED:
-        text = f"this study is {STANDINGS[rows[0].standing]} the reported number: {signed_sizes(values)}"
+        by = "" if rows[0].standing is Standing.WITHIN else f"{wording.points(abs(values[0]))} "
+        ours, theirs = (wording.percent(value) for value in (rows[0].theirs + values[0], rows[0].theirs))
+        text = f"at {ours}, this study is {by}{STANDINGS[rows[0].standing]} the reported {theirs}"
     elif all(row.standing is Standing.UNDECIDED for row in rows):
         text = f"this study is {signed_sizes(values)} against {total}: without seeds, undecided"
     else:

@@ -11,9 +11,10 @@ from scalestudy.topics.words import TOO_FEW
 
 TITLE = "Compared with reported numbers"
 NOTE = (
-    "A reported number counts as one more run: is it further away than runs of one setting lie apart here? p values "
-    "are corrected (Holm) over all rows."
+    "A reported number counts as one more run with this study's spread, its own being unknown: is it further away than "
+    "runs of one setting lie apart here?"
 )
+HOLM = "p values are corrected (Holm) over all rows."
 VERDICTS = {
     Standing.ABOVE: "▲ above",
     Standing.BELOW: "▼ below",
@@ -65,7 +66,7 @@ def _table(page: Page, table: Reports, name: str) -> list[view.Block]:
         return view.Cell(VERDICTS[row.standing], p, runs(row), tone=TONES.get(row.standing, ""))
 
     columns: list[Column[Reported]] = [
-        Column("Setting", lambda row: say.label(page.names, row)),
+        Column("Our setting", lambda row: say.label(page.names, row)),
         Column("Ours, %", lambda row: tables.share(ours(row), MEASURE), numeric=True),
         Column(
             "Theirs, %",
@@ -76,5 +77,7 @@ def _table(page: Page, table: Reports, name: str) -> list[view.Block]:
         Column("Verdict", verdict),
     ]
     tested = any(row.test is not None for row in table.rows)
-    note = " ".join([NOTE if tested else TOO_FEW, *([f"Source: {table.source}."] if table.source else [])])
+    several = [HOLM] if tested and len(page.findings.reference.rows) > 1 else []
+    source = [f"Source: {table.source}."] if table.source else []
+    note = " ".join([NOTE if tested else TOO_FEW, *several, *source])
     return page.table(name, table.title or "Reported numbers", columns, table.rows, note=note, sortable=True)

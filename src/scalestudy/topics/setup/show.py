@@ -56,9 +56,12 @@ def _facts(page: Page) -> view.Facts:
     recipe = [
         page.names.value(key, value)
         for key, value in found.recipe.items()
-        if key not in idle and (key not in IDLE or IDLE[key] != value)
+        if key not in idle
+        and (key not in IDLE or IDLE[key] != value)
+        and (key != "epochs" or found.recipe.get("steps") is None)
     ]
-    facts.append(view.Fact("Base recipe", ", ".join(recipe)))
+    title = page.grid.base.title if page.grid.at_one_point else None
+    facts.append(view.Fact(title or "Base recipe", ", ".join(recipe)))
     if found.statistics:
         facts.append(view.Fact("Input statistics", wording.listing(found.statistics, "or")))
     return view.Facts(tuple(facts))
@@ -71,12 +74,20 @@ def _budgets(page: Page) -> list[view.Block]:
         low, high = own.per_class
         return wording.count(low) if low == high else f"{wording.count(low)} to {wording.count(high)}"
 
+    def passes(own: Budget) -> str | None:
+        if not own.images_seen or not own.train_images:
+            return None
+        return wording.decimal(own.images_seen / own.train_images, 1)
+
+    by_steps = any(cell.settings.get("steps") is not None for cell in page.grid.cells.values())
     columns: list[Column[Budget]] = [
         Column("Data", lambda own: wording.fraction(own.fraction)),
         Column("Images", lambda own: number(own.train_images, own.runs, "train_images"), numeric=True),
         Column("Per class", per_class, numeric=True),
         Column("Batch size", lambda own: number(own.batch_size, own.runs, "batch_size"), numeric=True),
-        Column("Epochs", lambda own: number(own.epochs, own.runs, "epochs"), numeric=True),
+        Column("Passes", passes, numeric=True)
+        if by_steps
+        else Column("Epochs", lambda own: number(own.epochs, own.runs, "epochs"), numeric=True),
         Column("Steps", lambda own: number(own.steps, own.runs, "optimizer_steps"), numeric=True),
         Column("Images seen", lambda own: number(own.images_seen, own.runs, "images_seen"), numeric=True),
     ]
@@ -118,8 +129,19 @@ def _experiments(page: Page) -> list[view.Block]:
         several = {key: values for key, values in own.axes.items() if len(values) > 1}
         return "; ".join(f"{page.names.setting(key)}: {', '.join(values)}" for key, values in several.items())
 
+    base = page.grid.base.title if page.grid.at_one_point else None
+    groups = {group.title: group for group in page.grid.groups}
+
+    def differs(own: Experiment) -> str | None:
+        group = groups.get(own.title)
+        named = (
+            [] if group is None else [page.names.value(key, value) for key, value in group.differs.items()]
+        )
+        return ", ".join(named) or None
+
     columns: list[Column[Experiment]] = [
         Column("Experiment", lambda own: own.title),
+        Column(f"Differs from {wording.within(base or 'The base recipe')}", differs, optional=True),
         Column("Varied", axes),
         Column("Complete runs", lambda own: f"{own.complete} of {own.planned}", numeric=True),
     ]
