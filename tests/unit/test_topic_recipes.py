@@ -191,6 +191,22 @@ def test_each_part_of_a_recipe_is_worth_what_it_adds_and_what_its_absence_costs(
     assert "Undecided when left out: dropout 0.2." in words
 
 
+def test_single_changes_at_one_point_are_told_with_the_largest_of_either_way() -> None:
+    recipes = ({}, {"dropout": 0.2}, {"label_smoothing": 0.1}, {"weight_decay": 0.01})
+    findings = found(
+        lambda s: 0.25 * s["dropout"] - 0.3 * s["label_smoothing"],
+        recipes=recipes,
+        models=("resnet18",),
+        fractions=("1",),
+        spread=0.0005,
+    )
+    (answer,) = say(findings).answer or ()
+    assert answer.text == (
+        "Of three single changes, one does better, adding dropout 0.2 (+5.0 points); one does worse, adding label "
+        "smoothing 0.1 (\u22123.0 points); one is undecided."
+    )
+
+
 def test_other_values_of_a_setting_are_no_parts() -> None:
     rates = [{"lr": rate} for rate in (1e-3, 1e-4, 1e-2)]
     findings = found(lambda s: 0.0, recipes=rates, models=("resnet18",), fractions=("1",))
