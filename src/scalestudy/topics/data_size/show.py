@@ -115,7 +115,9 @@ def _spreads(page: Page) -> list[view.Block]:
 
     def points(title: str, of: Callable[[Spread], float]) -> Column[Spread]:
         def cell(own: Spread) -> view.Cell:
-            return view.Cell(wording.decimal(100 * of(own), 1), runs=runs(own), value=of(own))
+            value = 100 * of(own)
+            # 0.04 points are little, and not none.
+            return view.Cell(wording.decimal(value, 1 if value >= 0.1 else 2), runs=runs(own), value=of(own))
 
         return Column(f"{title}, points", cell, numeric=True)
 
