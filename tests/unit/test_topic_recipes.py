@@ -87,7 +87,7 @@ def test_the_first_screen_answers_with_the_one_recipe_that_was_tried_or_counts_s
     assert say(made_findings(lambda s: 0.5, inits=("none",))).answer == ()
 
 
-def parts_of_a_recipe() -> Findings:
+def parts_of_a_recipe(spread: float = 0.0005) -> Findings:
     """Return a study of one point: the full recipe, a ladder up to it, and the full recipe without a part each."""
     gains = {"schedule": 0.04, "flip": 0.02, "crop": 0.03, "dropout": 0.0, "label_smoothing": 0.05}
     rungs: list[Settings] = [
@@ -129,7 +129,7 @@ def parts_of_a_recipe() -> Findings:
         *(f"Recipe {number}" for number in range(2, len(recipes))),
     )
     return found(
-        effect, recipes=recipes, titles=titles, models=("resnet18",), fractions=("1",), spread=0.0005
+        effect, recipes=recipes, titles=titles, models=("resnet18",), fractions=("1",), spread=spread
     )
 
 
@@ -205,6 +205,16 @@ def test_single_changes_at_one_point_are_told_with_the_largest_of_either_way() -
         "Of three single changes, one does better, adding dropout 0.2 (+5.0 points); one does worse, adding label "
         "smoothing 0.1 (\u22123.0 points); one is undecided."
     )
+
+
+def test_parts_that_make_no_decided_difference_are_not_said_to_be_of_no_help() -> None:
+    findings = parts_of_a_recipe(spread=0.2)
+    (answer,) = say(findings).answer or ()
+    assert answer.text == (
+        "Added in turn, none of five parts helps beyond the run-to-run spread; left out, none of five costs accuracy "
+        "beyond the run-to-run spread."
+    )
+    assert check(answer, findings)
 
 
 def test_other_values_of_a_setting_are_no_parts() -> None:

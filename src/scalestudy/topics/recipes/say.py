@@ -24,6 +24,7 @@ from scalestudy.topics.words import share_of, signed_sizes, sizes, tally, throug
 MOST_WORDS_NAMED = 8
 MOST_WORDS_OF_AN_ANSWER = 25
 MOST_WORDS_LISTED = 22
+BEYOND = "beyond the run-to-run spread"
 MOST_POINTS = 5
 MOST_TOLD = (
     8  # recipes of which each has a sentence; of more, those that change much, and the undecided together
@@ -134,8 +135,15 @@ def worth(findings: Findings, names: Names) -> tuple[Sentence, ...]:
     evidence = _pairs(findings, [pair for _, pair in (*added, *left_out)])
     helps, most = _decided(findings, names, added, Verdict.HIGHER)
     costs, worst = _decided(findings, names, left_out, Verdict.LOWER)
-    text = f"added in turn, {helps} parts {'helps' if helps.startswith(('one', 'none')) else 'help'}{most}; left out, "
-    text += f"{costs} {'costs' if costs.startswith(('one', 'none')) else 'cost'} accuracy"
+    # Without a verdict a part may help all the same: none of them does so beyond what runs differ by anyway.
+    beyond = (
+        f" {BEYOND}" if helps.startswith("none") else "",
+        f" {BEYOND}" if costs.startswith("none") else "",
+    )
+    text = f"added in turn, {helps} parts {'helps' if helps.startswith(('one', 'none')) else 'help'}{beyond[0]}{most}; "
+    text += (
+        f"left out, {costs} {'costs' if costs.startswith(('one', 'none')) else 'cost'} accuracy{beyond[1]}"
+    )
     if len(f"{text}{worst}".split()) <= MOST_WORDS_OF_AN_ANSWER:
         text += worst
     return (Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)),)
