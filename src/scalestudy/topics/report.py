@@ -12,12 +12,8 @@ from scalestudy.topics.inputs import Inputs
 from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
 
-HEROES = (
-    "accuracy_by_size",
-    "recipes",
-    "learning_curves",
-    "confusion",
-)  # the first that has something to show
+# The main figure is the first of these that has something to show.
+HEROES = ("accuracy_by_size", "recipes", "learning_curves", "confusion")
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),

@@ -228,9 +228,8 @@ def _neighbours(grid: Grid) -> list[tuple[Group, Group, list[tuple[str, str]]]]:
             found.append((before, group, shared))
             # The last rung of a ladder is as near to the rung before it as to the base recipe.
             distance, rung, pair = candidates[-1]
-            nearer = _distance(grid.base, rung) > _distance(grid.base, group)
             again = rung is grid.groups[place - 1] and rung is not before and distance == least == 1
-            if grid.at_one_point and nearer and again:
+            if grid.at_one_point and again and _distance(grid.base, rung) > _distance(grid.base, group):
                 found.append((rung, group, pair))
     return found
 

@@ -116,8 +116,7 @@ def _most(findings: Findings, names: Names, own: Sequence[Recipe]) -> str:
     most = max(own, key=lambda each: abs(size(each)))
     if most.balance is None or most.balance.reading not in (Balance.HIGHER, Balance.LOWER):
         return ""
-    name = f", {change(findings, names, most)}" + (" most" if len(own) > 1 else "")
-    return f"{name} ({wording.signed_points(size(most))})"
+    return _largest(change(findings, names, most), len(own), size(most))
 
 
 def _evidence(tried: Sequence[Recipe]) -> Evidence:
@@ -133,37 +132,38 @@ def worth(findings: Findings, names: Names) -> tuple[Sentence, ...]:
     added = [(each, pair) for each in findings.recipes.parts if (pair := each.added)]
     left_out = [(each, pair) for each in findings.recipes.parts if (pair := each.left_out)]
     evidence = _pairs(findings, [pair for _, pair in (*added, *left_out)])
-    helps, most = _decided(findings, names, added, Verdict.HIGHER)
-    costs, worst = _decided(findings, names, left_out, Verdict.LOWER)
-    # Without a verdict a part may help all the same: none of them does so beyond what runs differ by anyway.
-    beyond = (
-        f" {BEYOND}" if helps.startswith("none") else "",
-        f" {BEYOND}" if costs.startswith("none") else "",
-    )
-    text = f"added in turn, {helps} parts {'helps' if helps.startswith(('one', 'none')) else 'help'}{beyond[0]}{most}; "
-    text += (
-        f"left out, {costs} {'costs' if costs.startswith(('one', 'none')) else 'cost'} accuracy{beyond[1]}"
-    )
+    helps, most = _side(findings, names, added, Verdict.HIGHER, (" parts helps", " parts help"))
+    costs, worst = _side(findings, names, left_out, Verdict.LOWER, (" costs accuracy", " cost accuracy"))
+    text = f"added in turn, {helps}{most}; left out, {costs}"
     if len(f"{text}{worst}".split()) <= MOST_WORDS_OF_AN_ANSWER:
         text += worst
     return (Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)),)
 
 
-def _decided(
-    findings: Findings, names: Names, tried: Sequence[tuple[Part, tuple[str, str]]], verdict: Verdict
+def _side(
+    findings: Findings,
+    names: Names,
+    tried: Sequence[tuple[Part, tuple[str, str]]],
+    verdict: Verdict,
+    verbs: tuple[str, str],
 ) -> tuple[str, str]:
-    """Return of how many parts a verdict holds, `seven of twelve`, and the one of the largest difference with it."""
+    """Return of how many parts a verdict holds, `seven of twelve parts help`, and the one of the largest difference."""
     compared = [
         (part, found) for part, pair in tried if (found := findings.grid.difference(*pair)) is not None
     ]
     own = [(part, found) for part, found in compared if found.verdict is verdict]
     total = wording.number_word(len(compared))
     if not own:
-        return f"none of {total}", ""
+        # Without a verdict a part may help all the same: none of them does so beyond what runs differ by anyway.
+        return f"none of {total}{verbs[0]} {BEYOND}", ""
     part, most = max(own, key=lambda each: abs(each[1].value))
-    said = f"all {total}" if len(own) == len(compared) > 1 else f"{wording.number_word(len(own))} of {total}"
-    word = " most" if len(own) > 1 else ""
-    return said, f", {part_name(names, part)}{word} ({wording.signed_points(most.value)})"
+    share = f"all {total}" if len(own) == len(compared) > 1 else f"{wording.number_word(len(own))} of {total}"
+    return f"{share}{verbs[len(own) > 1]}", _largest(part_name(names, part), len(own), most.value)
+
+
+def _largest(name: str, of: int, value: float) -> str:
+    """Return what gains or loses most of so many, and by how much: `, label smoothing most (+5.0 points)`."""
+    return f", {name}{' most' if of > 1 else ''} ({wording.signed_points(value)})"
 
 
 def part_name(names: Names, part: Part) -> str:
