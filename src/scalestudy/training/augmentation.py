@@ -77,7 +77,9 @@ def alternating_flip(images: Tensor, draw: Draw) -> Tensor:
 
 
 def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(3), images)
+    return torch.where(
+        mirrored.to(images.device, non_blocking=True)[:, None, None, None], images.flip(3), images
+    )
 
 
 def crop(images: Tensor, draw: Draw) -> Tensor:
@@ -109,7 +111,8 @@ def _reflected(index: Tensor, size: int) -> Tensor:
 def _pixels(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return each image's pixels at its own rows and columns, channels last in memory."""
     each = torch.arange(len(images), device=images.device)[:, None, None]
-    rows, columns = rows.to(images.device)[:, :, None], columns.to(images.device)[:, None, :]
+    rows = rows.to(images.device, non_blocking=True)[:, :, None]
+    columns = columns.to(images.device, non_blocking=True)[:, None, :]
     return images.permute(0, 2, 3, 1)[each, rows, columns].permute(0, 3, 1, 2)
 
 
@@ -141,7 +144,7 @@ def erasing(images: Tensor, draw: Draw) -> Tensor:
     columns = _inside(width, (area / ratio).sqrt(), left)
     covered = (rows[:, :, None] & columns[:, None, :] & (chosen < ERASING_PROBABILITY)[:, :, None])[:, None]
     colour = images.float().mean((0, 2, 3)).round().to(images.dtype)[:, None, None]
-    return torch.where(covered.to(images.device), colour, images)
+    return torch.where(covered.to(images.device, non_blocking=True), colour, images)
 
 
 def _inside(size: int, extent: Tensor, start: Tensor) -> Tensor:

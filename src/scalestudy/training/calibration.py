@@ -16,6 +16,7 @@ from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.forms import choose_forms
 from scalestudy.training.freezing import training_mode
+from scalestudy.training.graphs import WARM_UP
 from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
 from scalestudy.training.memory import keep_freed_memory
 from scalestudy.training.mixing import mix
@@ -48,7 +49,7 @@ def _speed(settings: RunSettings, device: torch.device, precision: str, forms: F
     constant = settings.model_copy(
         update={"schedule": "constant", "warmup": Fraction(0)}
     )  # for any few steps
-    training = Training.fresh(model, constant, _REPEATS + 2, device, precision, forms)
+    training = Training.fresh(model, constant, 100, device, precision, forms)
     normalize = Normalize([0.5] * 3, [0.25] * 3, device)
     positions = torch.arange(settings.batch_size) % len(images)
 
@@ -59,14 +60,15 @@ def _speed(settings: RunSettings, device: torch.device, precision: str, forms: F
         training.update(*mix(inputs, targets, 10, settings, draw))[0].item()
 
     training_mode(training.model)
-    seconds = _median_seconds(train)
+    seconds = _median_seconds(train, warm_up=WARM_UP + 2 if device.type == "cuda" else 1)
     network = evaluation_model(training.measured)
     evaluated = _median_seconds(lambda: predict(network, examples, normalize, precision, tta=settings.tta))
     return Speed(train=settings.batch_size / seconds, evaluate=len(images) / evaluated)
 
 
-def _median_seconds(work: Callable[[], object]) -> float:
-    work()
+def _median_seconds(work: Callable[[], object], warm_up: int = 1) -> float:
+    for _ in range(warm_up):
+        work()
     times = []
     for _ in range(_REPEATS):
         began = time.perf_counter()

@@ -54,13 +54,13 @@ class Examples:
         For rotation, the turns are random from `turns_seed`, or fixed by the position where it is None.
         """
         if self.resident is not None:
-            chosen = positions.to(self.device)
+            chosen = positions.to(self.device, non_blocking=True)
             images, labels = self.resident[chosen], self.labels[chosen]
         else:
             images = torch.from_numpy(self.images[self.indices[positions.numpy()]])
             labels = self.labels[positions]
         if self.task == "rotation":
-            labels = _turns(positions, turns_seed).to(self.device)
+            labels = _turns(positions, turns_seed).to(self.device, non_blocking=True)
             images = rotate_batch(images, labels)
         return images.permute(0, 3, 1, 2), labels
 

@@ -33,6 +33,7 @@ from scalestudy.training.checkpoint import Fingerprint, load_checkpoint, save_ch
 from scalestudy.training.examples import Examples, Normalize, Splits, shuffled_batches
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.freezing import freeze, training_mode
+from scalestudy.training.graphs import Pass, Recorded
 from scalestudy.training.mixing import correct_share, mix
 from scalestudy.training.precision import autocast_context, prepare_model
 from scalestudy.training.progress import Row, RunProgress
@@ -86,6 +87,7 @@ class Training:
     device: torch.device
     precision: str
     steps: int
+    gradients: Pass
     averaged: nn.Module | None = None
     step: int = 0
     lr: float = 0.0
@@ -120,7 +122,19 @@ class Training:
         torch.manual_seed(stream_seed(settings.seed, "dropout", 0))
         schedule = make_schedule(optimizer, settings, steps)
         running = torch.zeros(3, dtype=torch.float64, device=device)
-        return cls(model, settings, optimizer, schedule, device, precision, steps, averaged, running=running)
+
+        def gradients(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+            with autocast_context(device, precision):
+                logits = model(inputs).float()
+            loss = F.cross_entropy(logits, targets, label_smoothing=settings.label_smoothing)
+            model.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach(), logits.detach()
+
+        found: Pass = Recorded(gradients, model) if device.type == "cuda" else gradients
+        return cls(
+            model, settings, optimizer, schedule, device, precision, steps, found, averaged, running=running
+        )
 
     @property
     def measured(self) -> nn.Module:
@@ -168,11 +182,7 @@ class Training:
 
         targets: the labels, int64 [B], or the shares of the classes in mixed images, float32 [B, C].
         """
-        with autocast_context(self.device, self.precision):
-            logits = self.model(inputs).float()
-        loss = F.cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, logits = self.gradients(inputs, targets)
         if self.settings.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -182,9 +192,9 @@ class Training:
         if self.averaged is not None:
             follow = load(AVERAGINGS[self.settings.averaging].function)
             follow(self.averaged, self.model, self.step, self.steps, self.settings)
-        correct, images = correct_share(logits.detach(), targets), targets.new_tensor(len(targets))
-        self.running += torch.stack([loss.detach().double() * images, correct, images])
-        return loss.detach(), correct / images
+        correct, images = correct_share(logits, targets), float(len(targets))
+        self.running += torch.stack([loss.double() * images, correct, torch.full_like(correct, images)])
+        return loss.clone(), correct / images
 
     def running_means(self) -> Row:
         """Return the epoch's running loss (mean per image, as minimised) and accuracy."""
