@@ -579,3 +579,29 @@ def test_a_single_setting_has_no_section_on_recipes(tmp_path: Path) -> None:
     study = collected(tmp_path, models=("resnet18",), inits=("none",), fractions=("1",))
     write_findings(study)
     assert show(Page(Inputs(study), tmp_path)) is None
+
+
+def test_where_each_recipe_has_its_own_model_the_first_screen_tells_the_best_and_its_price(
+    tmp_path: Path,
+) -> None:
+    def reaches(best: str) -> str:
+        page = rendered(
+            tmp_path / best,
+            drawn=("recipes", "cost"),
+            models=("resnet18",),
+            inits=("none",),
+            fractions=("1",),
+            seeds=(0, 1),
+            extra={"longer": {"model": ["resnet50"], "epochs": [9]}},
+            accuracy=lambda s: (0.9 if s["model"] == best else 0.8) + 0.01 * s["seed"],
+        )
+        return (page / "report.md").read_text(encoding="utf-8").partition("Contents:")[0]
+
+    other = reaches("resnet50")
+    assert "**How accurate?** ResNet-18 from scratch reaches a test accuracy of 80.5 % on all data" in other
+    assert (
+        "**The best result?** The best test accuracy is 90.5 %: ResNet-50 from scratch, all data, 9 epochs."
+        in other
+    )
+    assert "Figure 1. Accuracy against training time" in other
+    assert "**The best result?**" not in reaches("resnet18")

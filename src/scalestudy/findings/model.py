@@ -467,6 +467,11 @@ class Grid(Record):
         """Whether only the recipe varies: one model, one kind of initial weights, one fraction, several groups."""
         return len(self.models) == len(self.inits) == len(self.fractions) == 1 < len(self.groups)
 
+    @property
+    def base_at_one_point(self) -> bool:
+        """Whether the study has one fraction and the base recipe one cell there: others differ in more than a point."""
+        return len(self.fractions) == len(self.base.cells) == 1 < len(self.groups)
+
     @cached_property
     def places(self) -> dict[str, int]:
         """The place of each cell in the order of the study."""

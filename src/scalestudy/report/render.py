@@ -157,10 +157,11 @@ def _filled(folder: Path, name: str, **values: Any) -> str:
 
 
 def _prose(words: str) -> Markup:
-    """Return a sentence for HTML, what stands between backticks as code."""
+    """Return a sentence for HTML, what stands between backticks as code; no line ends between a number and its %."""
     pieces = markup.prose_pieces(words)
     return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if code else piece for piece, code in pieces
+        Markup("<code>{}</code>").format(piece) if code else re.sub(r"(?<=\d) %", "\u00a0%", piece)
+        for piece, code in pieces
     )
 
 

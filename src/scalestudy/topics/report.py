@@ -14,6 +14,7 @@ from scalestudy.topics.setup.say import problem
 
 # The main figure is the first of these that has something to show.
 HEROES = ("accuracy_by_size", "recipes", "learning_curves", "confusion")
+HEROES_OF_RECIPES = ("recipes", "cost", *HEROES[2:])  # where the base recipe has a single point
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),
@@ -24,6 +25,7 @@ QUESTIONS = (
 )
 OF_ONE_SIZE = "How accurate?"
 OF_PARTS = "What is each part worth?"
+OF_BEST = "The best result?"
 MOST_ANSWERS = 4
 BASIS_SEEDS = "Means over {runs} each; a verdict needs a difference beyond the run-to-run spread. {budget}"
 BASIS_SINGLE = "One run each, which decides nothing about settings: two or more seeds would. {budget}"
@@ -34,7 +36,8 @@ def build(inputs: Inputs, drawn: Path) -> Report:
     page = Page(inputs, drawn)
     findings = inputs.findings
     setup = findings.setup
-    figures = (block for name in HEROES for block in page.figure(name))
+    heroes = HEROES_OF_RECIPES if page.grid.base_at_one_point else HEROES
+    figures = (block for name in heroes for block in page.figure(name))
     hero = next((block for block in figures if isinstance(block, Figure)), None)
     sections = [topic.part("show").show(page) for topic in TOPICS]
     if hero is not None:
@@ -108,6 +111,8 @@ def _answers(page: Page) -> tuple[Answer, ...]:
             question = OF_ONE_SIZE
         elif name == "recipes" and page.findings.recipes.parts:
             question = OF_PARTS
+        elif name == "recipes" and not any(each.balance for each in page.findings.recipes.recipes):
+            question = OF_BEST
         found += [Answer(question, page.statement(each)) for each in answer[:1]]
     return tuple(found[:MOST_ANSWERS])
 

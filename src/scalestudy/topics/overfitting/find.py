@@ -73,9 +73,9 @@ class Overfitting(Record):
 
 
 def find(study: Study) -> Overfitting:
-    """Return gaps and courses of the base recipe's cells, of all cells where only the recipe varies."""
+    """Return gaps and courses of the base recipe's cells, of all cells where that has a single one."""
     grid = study.grid
-    shown = tuple(grid.cells) if grid.at_one_point else grid.base.cells
+    shown = tuple(grid.cells) if grid.base_at_one_point else grid.base.cells
     cells = [cell for cell in grid.having(shown) if cell.stat("gap") is not None]
     if not cells:
         return Overfitting(missing=Missing.NO_RUN)

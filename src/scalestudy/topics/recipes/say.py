@@ -76,10 +76,12 @@ def say(findings: Findings) -> Said:
 def answer(findings: Findings, names: Names, tried: Sequence[Recipe]) -> tuple[Sentence, ...]:
     """What the first screen says of recipes: what the one changes that was tried, or how many of several do better.
 
-    Where each changes one setting at one point, it also names what gains and what loses most.
+    Where each changes one setting at one point, it also names what gains and what loses most. Where none can be
+    compared with another, because models change with them, it is the best result, unless that is the base recipe's.
     """
     if not tried:
-        return ()
+        top = findings.recipes.best
+        return (best(findings, names, top),) if top and top.cell not in findings.grid.base.cells else ()
     if findings.recipes.parts:
         return worth(findings, names)
     only = recipe(findings, names, tried[0])
