@@ -3,21 +3,20 @@
 import json
 from pathlib import Path
 
-import numpy as np
+import looped
 import pytest
 import torch
+from looped import splits, timeless
 from tiny import tiny_store
 from torch import nn
 
 from scalestudy.errors import UserError
 from scalestudy.results.read import read_metrics
-from scalestudy.study.budget import step_boundaries
 from scalestudy.study.settings import RunSettings
 from scalestudy.training import graphs, loop
-from scalestudy.training.examples import Examples, Normalize, Splits
+from scalestudy.training.device import choose_device
 from scalestudy.training.job import Job, run_job
-from scalestudy.training.models import build_model
-from scalestudy.training.progress import Row, RunProgress
+from scalestudy.training.progress import Row
 from scalestudy.training.weights import state_sha256
 
 pytestmark = [
@@ -27,61 +26,18 @@ pytestmark = [
     ),
 ]
 GPU = torch.device("cuda", 0)
-KEY = {"settings": "test"}
 
 
 @pytest.fixture(autouse=True)
 def _as_a_job_does() -> None:
-    from scalestudy.training.device import choose_device
-
     assert choose_device("cuda") == GPU
-
-
-def examples(count: int, seed: int = 0) -> Examples:
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = random.integers(0, 60, (count, 32, 32, 3)) + (labels * 60)[:, None, None, None]
-    return Examples(images.astype(np.uint8), labels, np.arange(count), GPU)
 
 
 def run(
     checkpoint: Path, settings: RunSettings, precision: str = "bf16", stop_after: int | None = None
 ) -> tuple[loop.Training, list[Row]]:
-    """Train on 300 images, to the end or until a signal comes after so many questions."""
-    asked = 0
-
-    def stop_asked() -> bool:
-        nonlocal asked
-        asked += 1
-        return stop_after is not None and asked >= stop_after
-
-    splits = Splits(examples(300), examples(60, seed=1), None, ("dark", "grey", "bright"))
-    model = build_model(
-        settings.model,
-        3,
-        seed=settings.seed,
-        dropout=settings.dropout,
-        stem=settings.stem,
-        conv_init=settings.conv_init,
-    )
-    steps = step_boundaries(settings, 300)[-1]
-    training = loop.Training.fresh(model, settings, steps, GPU, precision)
-    with RunProgress(settings.epochs) as progress:
-        loop.fit(
-            training,
-            splits,
-            Normalize([0.5] * 3, [0.25] * 3, GPU),
-            checkpoint,
-            KEY,
-            progress,
-            stop_asked,
-            lambda row, left: None,
-        )
-    return training, training.rows
-
-
-def timeless(rows: list[Row]) -> list[Row]:
-    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
+    """Train on 300 images on the GPU."""
+    return looped.run(checkpoint, settings, splits(300, 60, GPU), stop_after, precision=precision)
 
 
 # 300 images in batches of 64: four whole batches a pass and one of 44, which is not recorded.

@@ -2,95 +2,22 @@
 
 import contextlib
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from looped import CPU, SPLITS, examples, normalize, run, same_weights, timeless
+from torch import Tensor
 
 from scalestudy.errors import UserError
-from scalestudy.study.budget import step_boundaries
-from scalestudy.study.settings import RunSettings, TrainEval
+from scalestudy.study.settings import RunSettings
 from scalestudy.training import loop
-from scalestudy.training.examples import Examples, Normalize, Splits
+from scalestudy.training.examples import Normalize, Splits
 from scalestudy.training.models import build_model
 from scalestudy.training.progress import Row, RunProgress
-from scalestudy.training.stems import whiten
 
-CPU = torch.device("cpu")
-NORMALIZE = Normalize([0.5] * 3, [0.25] * 3, CPU)
-KEY = {"settings": "test"}
-
-
-def examples(count: int, seed: int = 0) -> Examples:
-    """Images whose brightness tells their class, so that a few steps learn something."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = random.integers(0, 60, (count, 32, 32, 3)) + (labels * 60)[:, None, None, None]
-    return Examples(images.astype(np.uint8), labels, np.arange(count), CPU)
-
-
-SPLITS = Splits(examples(40), examples(10, seed=1), None, ("dark", "grey", "bright"))
-
-
-def run(
-    checkpoint: Path,
-    settings: RunSettings,
-    splits: Splits = SPLITS,
-    stop_after: int | None = None,
-    train_eval: TrainEval = "last",
-    on_minute: Callable[[float | None], None] = lambda left: None,
-    on_epoch: Callable[[Row, float | None], None] = lambda row, left: None,
-) -> tuple[loop.Training, list[Row]]:
-    """Train to the end, or until a signal comes after so many questions."""
-    asked = 0
-
-    def stop_asked() -> bool:
-        nonlocal asked
-        asked += 1
-        return stop_after is not None and asked >= stop_after
-
-    torch.set_num_threads(1)
-    model = build_model(
-        settings.model,
-        3,
-        seed=settings.seed,
-        dropout=settings.dropout,
-        stem=settings.stem,
-        conv_init=settings.conv_init,
-    )
-    if settings.stem == "whitening":
-        whiten(model, NORMALIZE(splits.train.batch(torch.arange(40))[0]))
-    steps = step_boundaries(settings, len(splits.train))[-1]
-    training = loop.Training.fresh(model, settings, steps, CPU, "float32")
-    with RunProgress(settings.epochs) as progress:
-        loop.fit(
-            training,
-            splits,
-            NORMALIZE,
-            checkpoint,
-            KEY,
-            progress,
-            stop_asked,
-            on_epoch,
-            train_eval,
-            on_minute,
-        )
-    return training, training.rows
-
-
-def timeless(rows: list[Row]) -> list[Row]:
-    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
-
-
-def same_weights(a: nn.Module, b: nn.Module) -> bool:
-    return all(
-        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    )
-
+NORMALIZE = normalize()
 
 SETTINGS = RunSettings(batch_size=8, epochs=3, dropout=0.3, schedule="cosine", augmentation="crop_flip")
 
