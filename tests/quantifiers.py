@@ -22,7 +22,10 @@ NOUNS = r"(pairs?|comparisons?|series|steps?)( with results)?"
 SETTINGS = r"((?P<all>both|all \w+|the one)|(?P<number>\w+) of \w+) (settings?|comparisons?(?=:)|pairs?(?=, and its))"
 UNMATCHED = r"(?P<all>both|all \w+|the one) reported numbers? (has|have) no counterpart"
 SHARE = r"(all \w+|none of \w+|\w+ of \w+)"
-PARTS = rf"added in turn, (?P<helps>{SHARE}) parts helps?.*; left out, (?P<costs>{SHARE}) costs? accuracy"
+PARTS = (
+    rf"added in turn, (?P<helps>{SHARE}) parts helps?[^;]*?(, (?P<hurts>\w+) hurts?)?; left out, (?P<costs>{SHARE}) "
+    r"costs? accuracy([^;]*, (?P<raises>\w+) raises? it)?"
+)
 # Words that quantify nothing where they stand so.
 IDIOMS = (
     *(r"all data", r"one run each", r"the one run of each", r"from one run each"),
@@ -85,12 +88,14 @@ def _parts(findings: Findings, match: re.Match[str]) -> None:
         (match["helps"], Verdict.HIGHER, [each.added for each in findings.recipes.parts]),
         (match["costs"], Verdict.LOWER, [each.left_out for each in findings.recipes.parts]),
     )
-    for said, verdict, pairs in sides:
+    opposite = ((match["hurts"], Verdict.LOWER), (match["raises"], Verdict.HIGHER))
+    for (said, verdict, pairs), (against, other) in zip(sides, opposite, strict=True):
         found = [each for pair in pairs if pair and (each := findings.grid.difference(*pair))]
         words = said.lower().split()
         total = NUMBERS[words[-1]]
         count = {"all": total, "none": 0}.get(words[0], NUMBERS.get(words[0]))
         assert (sum(each.verdict is verdict for each in found), len(found)) == (count, total)
+        assert sum(each.verdict is other for each in found) == (NUMBERS[against] if against else 0)
 
 
 CHECKS: dict[str, Callable[[Sequence[Difference], re.Match[str]], None]] = {

@@ -87,8 +87,11 @@ def test_the_first_screen_answers_with_the_one_recipe_that_was_tried_or_counts_s
     assert say(made_findings(lambda s: 0.5, inits=("none",))).answer == ()
 
 
-def parts_of_a_recipe(spread: float = 0.0005) -> Findings:
-    """Return a study of one point: the full recipe, a ladder up to it, and the full recipe without a part each."""
+def parts_of_a_recipe(spread: float = 0.0005, clash: float = 0.0) -> Findings:
+    """Return a study of one point: the full recipe, a ladder up to it, and the full recipe without a part each.
+
+    clash: what schedule and label smoothing cost together.
+    """
     gains = {"schedule": 0.04, "flip": 0.02, "crop": 0.03, "dropout": 0.0, "label_smoothing": 0.05}
     rungs: list[Settings] = [
         {"schedule": "constant", "augmentation": "none", "dropout": 0.0, "label_smoothing": 0.0}
@@ -120,7 +123,8 @@ def parts_of_a_recipe(spread: float = 0.0005) -> Findings:
             "dropout": bool(settings["dropout"]),
             "label_smoothing": bool(settings["label_smoothing"]),
         }
-        return sum(gain for part, gain in gains.items() if there[part])
+        both = clash if there["schedule"] and there["label_smoothing"] else 0.0
+        return sum(gain for part, gain in gains.items() if there[part]) - both
 
     recipes = (full, *rungs, *without)
     titles = (
@@ -189,6 +193,19 @@ def test_each_part_of_a_recipe_is_worth_what_it_adds_and_what_its_absence_costs(
     assert "The plain network against the full recipe: lower in the one pair, by 14.0 points." in words
     assert "Undecided when added: dropout 0.2." in words
     assert "Undecided when left out: dropout 0.2." in words
+
+
+def test_parts_that_do_the_opposite_are_counted_on_the_first_screen() -> None:
+    findings = parts_of_a_recipe(clash=0.07)
+    (answer,) = say(findings).answer or ()
+    assert answer.text == (
+        "Added in turn, three of five parts help, cosine schedule most (+4.0 points), one hurts; left out, two of five "
+        "cost accuracy, two raise it."
+    )
+    assert check(answer, findings)
+    for wrong in (", one hurts", ", two raise it"):
+        with pytest.raises(AssertionError):
+            check(replace(answer, text=answer.text.replace(wrong, "")), findings)
 
 
 def test_single_changes_at_one_point_are_told_with_the_largest_of_either_way() -> None:

@@ -129,16 +129,19 @@ def _evidence(tried: Sequence[Recipe]) -> Evidence:
 def worth(findings: Findings, names: Names) -> tuple[Sentence, ...]:
     """How many parts help when they are added, how many cost accuracy when left out, and the largest of each.
 
-    The largest that is left out only where there is room for it on the first screen.
+    And how many do the opposite, which is what surprises. The largest that is left out only where there is room for it
+    on the first screen.
     """
     added = [(each, pair) for each in findings.recipes.parts if (pair := each.added)]
     left_out = [(each, pair) for each in findings.recipes.parts if (pair := each.left_out)]
     evidence = _pairs(findings, [pair for _, pair in (*added, *left_out)])
     helps, most = _side(findings, names, added, Verdict.HIGHER, (" parts helps", " parts help"))
     costs, worst = _side(findings, names, left_out, Verdict.LOWER, (" costs accuracy", " cost accuracy"))
-    text = f"added in turn, {helps}{most}; left out, {costs}"
-    if len(f"{text}{worst}".split()) <= MOST_WORDS_OF_AN_ANSWER:
-        text += worst
+    hurts = _opposite(findings, added, Verdict.LOWER, ("hurts", "hurt"))
+    raises = _opposite(findings, left_out, Verdict.HIGHER, ("raises it", "raise it"))
+    text = f"added in turn, {helps}{most}{hurts}; left out, {costs}"
+    room = len(f"{text}{worst}{raises}".split()) <= MOST_WORDS_OF_AN_ANSWER
+    text += f"{worst if room else ''}{raises}"
     return (Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)),)
 
 
@@ -161,6 +164,18 @@ def _side(
     part, most = max(own, key=lambda each: abs(each[1].value))
     share = f"all {total}" if len(own) == len(compared) > 1 else f"{wording.number_word(len(own))} of {total}"
     return f"{share}{verbs[len(own) > 1]}", _largest(part_name(names, part), len(own), most.value)
+
+
+def _opposite(
+    findings: Findings,
+    tried: Sequence[tuple[Part, tuple[str, str]]],
+    verdict: Verdict,
+    verbs: tuple[str, str],
+) -> str:
+    """Return for how many parts a verdict holds, `, one hurts`; nothing where there is none."""
+    compared = [findings.grid.difference(*pair) for _, pair in tried]
+    count = sum(found is not None and found.verdict is verdict for found in compared)
+    return f", {wording.number_word(count)} {verbs[count > 1]}" if count else ""
 
 
 def _largest(name: str, of: int, value: float) -> str:
