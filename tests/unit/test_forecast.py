@@ -93,6 +93,8 @@ def test_an_interrupted_run_needs_only_the_rest() -> None:
     assert asked.seconds_left([RunStatus("a", "interrupted", {"epoch": 3, "epochs": 4})]) == pytest.approx(
         10.0
     )
+    midst = {"epoch": 0, "epochs": 2, "elapsed": 30.0, "seconds_left": 90.0}
+    assert asked.seconds_left([RunStatus("a", "interrupted", midst)]) == pytest.approx(30.0)
 
 
 def test_the_first_estimates_of_a_study_are_kept_and_the_workers_of_the_last_start(

@@ -102,7 +102,10 @@ def _taken(status: RunStatus) -> float | None:
 
 
 def _left(status: RunStatus) -> float:
-    """Return the part of a run that is still to be done."""
+    """Return the part of a run that is still to be done: by what it last said, in the midst of an epoch, too."""
+    seconds, elapsed = status.facts.get("seconds_left"), status.facts.get("elapsed")
+    if seconds is not None and elapsed:
+        return float(seconds) / (float(seconds) + float(elapsed))
     epoch, epochs = status.facts.get("epoch"), status.facts.get("epochs")
     return 1 - epoch / epochs if epoch and epochs else 1.0
 
