@@ -98,3 +98,10 @@ def test_a_title_is_one_line_however_it_is_written() -> None:
         {"title": "Two\nlines\n", "dataset": {"source": "digits", "title": " Own\ndata "}}
     )
     assert (study.title, study.dataset.title) == ("Two lines", "Own data")
+
+
+def test_under_a_settings_name_a_value_stands_in_words() -> None:
+    under = Names({}).under
+    assert under("freeze", "norm_scales") == "fixed norm scales"
+    assert [under("nesterov", value) for value in (True, False, None)] == ["yes", "no", "–"]
+    assert under("batch_size", 32) == "32"

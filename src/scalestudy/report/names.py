@@ -143,6 +143,14 @@ class Names:
             return self.init(str(value))
         return f"{self.setting(key)} {plain(value)}"
 
+    def under(self, key: str, value: Scalar) -> str:
+        """Return a value as it stands in a column with its setting's name: `32`, `yes`, `fixed norm scales`."""
+        if value is None:
+            return wording.MISSING
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return title_of(key, str(value)) if key in REGISTRIES else plain(value)
+
 
 def plain(value: Scalar) -> str:
     """Return the text of a bare value: numbers in their canonical form, None as `none`."""

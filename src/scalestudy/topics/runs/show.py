@@ -5,7 +5,6 @@ from typing import Any
 from scalestudy.files import read_json
 from scalestudy.findings.load import Collected, Run, load
 from scalestudy.report import layout, view, wording
-from scalestudy.report.names import plain
 from scalestudy.report.tables import number, short_names
 from scalestudy.topics.cost.find import whole_seconds
 from scalestudy.topics.page import Page
@@ -104,7 +103,7 @@ def _details(
 ) -> view.RunDetails:
     names, settings = page.names, run.settings
     model, init = names.model(str(settings["model"])), names.short_init(str(settings["init"]))
-    own = [plain(settings.get(key)) if settings.get(key) is not None else wording.MISSING for key in shown]
+    own = [names.under(key, settings.get(key)) for key in shown]
     state = view.Cell(run.state, run.reason, (run.name,), tone="" if run.complete else "gone")
     cells = [
         view.Cell(run.name, code=True, runs=(run.name,)),
