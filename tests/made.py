@@ -67,6 +67,7 @@ def made_study(
     test_images: int = 10_000,
     weights: Mapping[str, Any] = WEIGHTS,
     titles: Sequence[str] = (),
+    more: Callable[[Settings], Mapping[str, float]] = lambda settings: {},
 ) -> Study:
     """Return a collected study whose last test accuracies are `result(settings)`.
 
@@ -77,6 +78,7 @@ def made_study(
     `validation` gives the accuracy on held-out images, which no run has if left out,
     `predictions` a run's predictions from its settings and its accuracy, which then follows from them,
     `references` are tables of reported numbers as study.json has them. `titles` make an experiment of each recipe.
+    `more` gives numbers of a run that are others, or not there at all.
     """
     runs, curves, saved = [], {}, {}
     experiments = {f"e{place}": {"title": title, "runs": []} for place, title in enumerate(titles)}
@@ -102,7 +104,7 @@ def made_study(
             values = _values(settings, last, gap(settings), images, steps, test_images)
             if validation is not None:
                 values["validation_accuracy"] = validation(settings)
-            runs.append(_run(name, settings, values))
+            runs.append(_run(name, settings, {**values, **more(settings)}))
     return Study(
         MadeCollected(
             folder=Path("/nowhere/results/made"),

@@ -65,6 +65,28 @@ def test_times_of_the_same_work_make_no_front() -> None:
     assert texts(made_findings(lambda s: 0.5, **one))[1:] == []  # type: ignore[arg-type]
 
 
+def test_times_that_differ_by_less_than_twice_are_no_price_where_the_work_is_the_same() -> None:
+    def cost(factor: float, work: float) -> Findings:
+        def more(settings: Settings) -> dict[str, float]:
+            other = bool(settings["dropout"])
+            return {"training_gmacs": work if other else 1.0, "train_seconds": factor if other else 60.0}
+
+        return made_findings(
+            lambda s: 0.5 + s["dropout"],
+            recipes=[{}, {"dropout": 0.2}],
+            models=("resnet18",),
+            inits=("none",),
+            fractions=("1",),
+            more=more,
+        )
+
+    same = cost(96.0, work=1.0)
+    assert same.cost.alike
+    assert texts(same)[1:] == ["The settings do the same work, in 60 s to 96 s a run."]
+    for factor, work in ((150.0, 1.0), (96.0, 1.6)):
+        assert len(cost(factor, work).cost.front) == 2
+
+
 def test_compute_is_stated_once_over_every_complete_run() -> None:
     findings = made_findings(
         lambda s: 0.5,

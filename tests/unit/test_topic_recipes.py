@@ -203,6 +203,10 @@ def test_parts_that_do_the_opposite_are_counted_on_the_first_screen() -> None:
         "cost accuracy, two raise it."
     )
     assert check(answer, findings)
+    assert (
+        "Cosine schedule: higher when added in turn, and higher when left out, where other parts stand around it."
+        in texts(findings)
+    )
     for wrong in (", one hurts", ", two raise it"):
         with pytest.raises(AssertionError):
             check(replace(answer, text=answer.text.replace(wrong, "")), findings)
@@ -261,7 +265,7 @@ def test_where_only_the_recipe_varies_it_alone_names_a_setting_and_the_table_has
     (table,) = [
         block for block in section.blocks if isinstance(block, view.Table) and block.id == "table-recipes"
     ]
-    assert [head.text for head in table.columns][:3] == ["Recipe", "Against", "Before, %"]
+    assert [head.text for head in table.columns][:3] == ["Recipe", "Against", "That, %"]
     drawing = draw("recipes", Inputs(study)).wide
     assert drawing.alt.startswith("1 panel with 1 line")
 

@@ -15,7 +15,7 @@ from scalestudy.topics.cost.find import Pretrained, Price
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
 NO_TIMES = "No complete run has its training time."
-ONE_PRICE = "All settings took about the same time."
+ONE_PRICE = "All settings do the same work, or took about the same time."
 TITLE = "Accuracy against training time"
 LEAST = 1e-3  # seconds, on a logarithmic axis
 

@@ -10,7 +10,10 @@ from scalestudy.topics.setup import find as setup
 from scalestudy.topics.weights import find as weights
 from scalestudy.topics.weights.find import Pretraining
 
-ALIKE = 1.25  # by which factor times of the same work may differ
+ALIKE = 1.25  # by which factor times may differ that are about the same
+ALIKE_OF_SAME_WORK = (
+    2.0  # the same where all do the same multiply-adds: what else a machine does takes as much
+)
 
 
 class Missing(StrEnum):
@@ -55,16 +58,16 @@ class Compute(Record):
 
 
 class Cost(Record):
-    """All that was found about cost; `prices` ascend, and stand in the study's order where they are `alike`."""
+    """All that was found about cost.
+
+    `alike`: all prices are about the same, or of the same work, so that a front would be the noise of times; so is a
+    single one. Then `prices` stand in the study's order, else they ascend.
+    """
 
     missing: Missing | None
     prices: tuple[Price, ...] = ()
+    alike: bool = True
     compute: Compute | None = None
-
-    @property
-    def alike(self) -> bool:
-        """Whether all prices are about the same, so that a front would be the noise of times. So is a single one."""
-        return about_the_same([price.seconds for price in self.prices])
 
     @property
     def front(self) -> list[Price]:
@@ -82,7 +85,7 @@ def find(study: Study) -> Cost:
     made = study.once(weights.find).pretraining
     weights_of = {str(run["run"]): run.get("weights") for run in study.record["runs"]}
     prices = [_price(cell, made, {weights_of.get(run) for run in cell.runs}) for cell in cells]
-    alike = about_the_same([price.seconds for price in prices])
+    alike = _alike([price.seconds for price in prices], cells)
     front: set[int] = set()
     if len(study.once(setup.find).machines) < 2 and not alike:
         points = [(price.seconds, cell.value or 0.0) for price, cell in zip(prices, cells, strict=True)]
@@ -93,6 +96,7 @@ def find(study: Study) -> Cost:
     return Cost(
         missing=None,
         prices=tuple(prices if alike else sorted(prices, key=lambda price: price.seconds)),
+        alike=alike,
         compute=Compute(
             runs=len(runs),
             training=sum(run.values.get("train_seconds", 0.0) for run in runs),
@@ -102,9 +106,11 @@ def find(study: Study) -> Cost:
     )
 
 
-def about_the_same(seconds: Sequence[float]) -> bool:
-    """Return whether times may be those of the same work."""
-    return max(seconds, default=0.0) <= ALIKE * min(seconds, default=0.0)
+def _alike(seconds: Sequence[float], cells: Sequence[Cell]) -> bool:
+    """Return whether the prices of these cells may be those of the same work."""
+    work = [round(stat.value, 1) for cell in cells if (stat := cell.stat("training_gmacs")) is not None]
+    factor = ALIKE_OF_SAME_WORK if len(work) == len(cells) and len(set(work)) == 1 else ALIKE
+    return max(seconds) <= factor * min(seconds)
 
 
 def whole_seconds(run: Run) -> float:

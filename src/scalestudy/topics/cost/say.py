@@ -4,7 +4,7 @@ from scalestudy.findings.model import Cell, Evidence
 from scalestudy.report import wording
 from scalestudy.report.names import MEASURES, Names
 from scalestudy.topics.base import Said, Sentence
-from scalestudy.topics.cost.find import Cost, Pretrained
+from scalestudy.topics.cost.find import ALIKE, Cost, Pretrained
 from scalestudy.topics.findings import Findings
 from scalestudy.topics.recipes.say import setting
 
@@ -40,7 +40,9 @@ def front(findings: Findings, names: Names) -> list[Sentence]:
         took = low if low == high else f"{low} to {high}"
         return [
             Sentence(
-                f"The settings took about the same time: {took} a run.",
+                f"The settings do the same work, in {took} a run."
+                if max(seconds) > ALIKE * min(seconds)
+                else f"The settings took about the same time: {took} a run.",
                 _evidence(findings.cost),
                 (),
                 ("cost",),

@@ -102,7 +102,7 @@ class Bin(Record):
 
 
 class Network(Record):
-    """How sure the runs of a base cell are: mean confidence, and by how much it exceeds accuracy.
+    """How sure the runs of a cell are: mean confidence, and by how much it exceeds accuracy.
 
     `over` is the mean over runs, `p` (Holm-corrected over the cells) that it is zero, by the larger of the p of test
     sampling and that of seeds. `bins` are those of `run`, the first.
@@ -143,9 +143,15 @@ class Errors(Record):
 
 
 def find(study: Study) -> Errors:
-    """Return what the predictions of the best result and of the base recipe's cells say."""
-    networks = _networks(study)
+    """Return what the predictions of the best result and of the base recipe's cells say.
+
+    Where the base recipe has a single cell, the best result is asked how sure it is, too.
+    """
     best = study.once(recipes.find).best
+    asked = dict.fromkeys(study.grid.base.cells)
+    if best is not None and study.grid.base_at_one_point:
+        asked[best.cell] = None
+    networks = _networks(study, tuple(asked))
     saved = _saved(study, study.grid.cells[best.cell]) if best is not None else {}
     if not saved:
         missing = None if networks else Missing.NO_PREDICTIONS
@@ -298,8 +304,8 @@ def agreement(saved: Mapping[str, Predictions]) -> Agreement | None:
     )
 
 
-def _networks(study: Study) -> tuple[Network, ...]:
-    known = {name: _saved(study, study.grid.cells[name]) for name in study.grid.base.cells}
+def _networks(study: Study, cells: Sequence[str]) -> tuple[Network, ...]:
+    known = {name: _saved(study, study.grid.cells[name]) for name in cells}
     known = {name: saved for name, saved in known.items() if saved}
     tested = {name: overconfidence(list(saved.values())) for name, saved in known.items()}
     adjusted = holm([p for _, p in tested.values()])

@@ -54,7 +54,10 @@ def say(findings: Findings) -> Said:
     recipes = [recipe(findings, names, each) for each in tried]
     if len(tried) > MOST_TOLD or found.parts:
         recipes = [recipe(findings, names, each) for each in tried if each.change is Change.SEVERAL][:2]
-        recipes += undecided_parts(findings, names) if found.parts else undecided(names, findings, tried)
+        if found.parts:
+            recipes = [*opposite_parts(findings, names), *recipes, *undecided_parts(findings, names)]
+        else:
+            recipes += undecided(names, findings, tried)
     lead = best(findings, names, found.best)
     first = [
         *of_runs(findings, found.best),
@@ -211,6 +214,28 @@ def undecided_parts(findings: Findings, names: Names) -> list[Sentence]:
             text = f"undecided when {what}: {_listed([part_name(names, part) for part, _ in own])}"
             evidence = _pairs(findings, [pair for _, pair in own])
             sentences.append(Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)))
+    return sentences
+
+
+def opposite_parts(findings: Findings, names: Names) -> list[Sentence]:
+    """Which parts differ in the same way when they are added and when they are left out: they depend on the others."""
+
+    def verdict(pair: tuple[str, str] | None) -> Verdict | None:
+        found = None if pair is None else findings.grid.difference(*pair)
+        return None if found is None else found.verdict
+
+    sentences = []
+    for way, word in ((Verdict.HIGHER, "higher"), (Verdict.LOWER, "lower")):
+        own = [
+            each for each in findings.recipes.parts if verdict(each.added) is verdict(each.left_out) is way
+        ]
+        if own:
+            text = f"{_listed([part_name(names, each) for each in own])}: {word} when added in turn, and {word} when "
+            text += "left out, where other parts stand around it"
+            pairs = [pair for each in own for pair in (each.added, each.left_out) if pair]
+            sentences.append(
+                Sentence(wording.sentence(text), _pairs(findings, pairs), ("recipes",), ("parts",))
+            )
     return sentences
 
 

@@ -106,8 +106,8 @@ def _recipes(page: Page) -> list[view.Block]:
                 Column[line]("Data", lambda row: fraction(after(row).fraction)),
             ]
         ),
-        Column("Before, %", lambda row: tables.share(grid.cells[row[1][0]]), numeric=True),
-        Column("With it, %", lambda row: tables.share(after(row)), numeric=True),
+        Column("That, %", lambda row: tables.share(grid.cells[row[1][0]]), numeric=True),
+        Column("This, %", lambda row: tables.share(after(row)), numeric=True),
         Column("Difference, points", lambda row: tables.difference(compared[row[1]]), numeric=True),
         Column("Verdict", lambda row: tables.verdict(compared[row[1]])),
         Column("Multiply-adds", lambda row: tables.operations(after(row)), numeric=True),
