@@ -111,21 +111,35 @@ def test_a_signal_right_after_a_loss_that_exploded_does_not_hide_it(tmp_path: Pa
     assert not (tmp_path / "a.pt").exists()
 
 
-def test_a_step_that_cannot_be_recorded_runs_as_it_is() -> None:
-    model = nn.Linear(4, 3).to(GPU)
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def losses(tries: int) -> list[float]:
+        monkeypatch.setattr(graphs, "WARM_UP", tries)
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5)).to(GPU)
 
-    def waits(inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        model.zero_grad()
-        logits = model(inputs)
-        loss = nn.functional.cross_entropy(logits, targets) * (1.0 if logits.sum().item() > -1e9 else 0.0)
-        loss.backward()
-        return loss.detach(), logits.detach()
+        def waits(inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            model.zero_grad()
+            logits = model(inputs)
+            loss = nn.functional.cross_entropy(logits, targets) * (1.0 if logits.sum().item() > -1e9 else 0.0)
+            loss.backward()
+            return loss.detach(), logits.detach()
 
-    step = graphs.Recorded(waits, model)
-    inputs, targets = torch.randn(8, 4, device=GPU), torch.arange(8, device=GPU) % 3
-    losses = [float(step(inputs, targets)[0]) for _ in range(graphs.WARM_UP + 3)]
-    assert len(set(losses)) == 1
-    assert not step.recorded
+        step = graphs.Recorded(waits, model)
+        inputs, targets = torch.ones(8, 4, device=GPU), torch.arange(8, device=GPU) % 3
+        found = [float(step(inputs, targets)[0]) for _ in range(6)]
+        assert not step.recorded
+        return found
+
+    assert losses(3) == losses(10**9)  # dropout draws what it would have drawn
+
+
+def test_a_step_is_not_recorded_where_that_leaves_no_memory_for_measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *device: (0, 0))
+    training, _ = run(tmp_path / "a.pt", STOCK)
+    assert isinstance(training.gradients, graphs.Recorded)
+    assert not training.gradients.recorded
 
 
 def test_a_job_on_a_gpu_writes_what_it_trained_on(tmp_path: Path) -> None:

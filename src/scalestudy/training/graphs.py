@@ -6,6 +6,7 @@ asked for at once: the same operations, so the same numbers.
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -51,17 +52,32 @@ class Recorded:
         return self._returned
 
     def _record(self, inputs: Tensor, targets: Tensor) -> None:
-        """Record a batch of that shape. Nothing is computed by it, and no random number drawn."""
-        self._inputs, self._targets = inputs.clone(), targets.clone()
-        graph = torch.cuda.CUDAGraph()
+        """Record a batch of that shape. Nothing is computed by it, and no random number drawn.
+
+        Not where it fails, because an operation waits for the GPU, say; and not where what the graph keeps for itself
+        leaves too little memory for a batch of another shape and for measuring, which cannot use that.
+        """
+        inputs, targets = inputs.clone(), targets.clone()
+        stream, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
-                self._returned = self._run(self._inputs, self._targets)
-        except (
-            RuntimeError
-        ):  # an operation that waits for the GPU, or no memory for a second copy of the maps
+                before = torch.cuda.memory_reserved()
+                returned = self._run(inputs, targets)
+            self._possible = torch.cuda.mem_get_info()[0] >= torch.cuda.memory_reserved() - before
+        except RuntimeError:
             self._possible = False
+            torch.cuda.set_stream(stream)
             torch.cuda.synchronize()
-        else:
+            _end_of_recording()
+        if self._possible:
+            self._graph, self._inputs, self._targets, self._returned = graph, inputs, targets, returned
             self._gradients = [parameter.grad for parameter in self._parameters]
-            self._graph = graph
+        for parameter in self._parameters:
+            parameter.grad = None  # a replay puts its own there
+
+
+def _end_of_recording() -> None:
+    """Let the GPU's generator draw numbers again: after a recording that failed, older versions of torch refuse to."""
+    generator = torch.cuda.default_generators[torch.cuda.current_device()]
+    with suppress(RuntimeError, AttributeError):
+        generator.graphsafe_set_state(generator.clone_state())

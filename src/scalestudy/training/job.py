@@ -475,7 +475,7 @@ class StopSignals:
 
 def _out_of_memory(error: Exception) -> torch.device | None:
     """Return the device whose memory ran out, or None where that is not what happened."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error):
         return torch.device("cuda", 0)
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "allocate memory" in str(error):
         return torch.device("cpu")
@@ -489,7 +489,7 @@ def _write_weights(path: Path, training: Training) -> None:
 def _peak_memory_mb(device: torch.device) -> float:
     """Return the most memory that this process held: on the GPU where it trained there, else resident."""
     if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+        return round(torch.cuda.max_memory_reserved(device) / 2**20, 1)  # a graph's own memory, too
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
