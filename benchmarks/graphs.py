@@ -14,10 +14,9 @@ import torch
 from scalestudy.errors import UserError
 from scalestudy.study.settings import RunSettings
 from scalestudy.training import graphs
-from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.device import choose_device, device_name
 from scalestudy.training.examples import Examples, Normalize
-from scalestudy.training.loop import Training
+from scalestudy.training.loop import Training, take_step
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
 
@@ -57,9 +56,7 @@ def images_per_second(settings: RunSettings, examples: Examples, precision: str)
 
     def step() -> None:
         positions = (torch.arange(batch) + training.step * batch) % len(examples)
-        images, labels = examples.batch(positions)
-        draw = Draw.of(positions, settings.seed, training.step, 0)
-        training.update(normalize(augment(images, settings.augmentation, draw)), labels)
+        take_step(training, examples, positions, normalize, classes=10)
 
     for _ in range(WARM_UP):
         step()

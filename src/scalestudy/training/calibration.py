@@ -10,16 +10,14 @@ import torch
 
 from scalestudy.study.config import Compute
 from scalestudy.study.settings import RunSettings
-from scalestudy.training.augmentation import Draw, augment
 from scalestudy.training.device import choose_device, set_threads
 from scalestudy.training.examples import Examples, Normalize
 from scalestudy.training.folding import evaluation_model
 from scalestudy.training.forms import choose_forms
 from scalestudy.training.freezing import training_mode
 from scalestudy.training.graphs import WARM_UP
-from scalestudy.training.loop import EVALUATION_BATCH, Training, predict
+from scalestudy.training.loop import EVALUATION_BATCH, Training, predict, take_step
 from scalestudy.training.memory import keep_freed_memory
-from scalestudy.training.mixing import mix
 from scalestudy.training.models import build_model
 from scalestudy.training.precision import choose_precision
 from scalestudy.training.small_maps import Forms
@@ -54,10 +52,7 @@ def _speed(settings: RunSettings, device: torch.device, precision: str, forms: F
     positions = torch.arange(settings.batch_size) % len(images)
 
     def train() -> None:
-        draw = Draw.of(positions, settings.seed, training.step, 0)
-        batch, targets = examples.batch(positions)
-        inputs = normalize(augment(batch, settings.augmentation, draw))
-        training.update(*mix(inputs, targets, 10, settings, draw))[0].item()
+        take_step(training, examples, positions, normalize, classes=10)[0].item()
 
     training_mode(training.model)
     seconds = _median_seconds(train, warm_up=WARM_UP + 2 if device.type == "cuda" else 1)

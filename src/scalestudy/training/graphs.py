@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 Pass = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-WARM_UP = (
-    3  # batches that run as they are, before one is recorded: libraries choose kernels and make room for them
-)
+# Batches that run as they are, before one is recorded: libraries choose kernels and make room for them.
+WARM_UP = 3
 
 
 class Recorded:

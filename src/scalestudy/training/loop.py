@@ -321,10 +321,8 @@ def train_epoch(
     looked = began
     while training.step < last_step:
         positions = next(batches)
-        draw = Draw.of(positions, settings.seed, training.step, training.step // each_pass)
-        images, labels = splits.train.batch(positions, stream_seed(settings.seed, "turns", training.step))
-        inputs = normalize(augment(images, settings.augmentation, draw))
-        loss, accuracy = training.update(*mix(inputs, labels, len(splits.classes), settings, draw))
+        passed = training.step // each_pass
+        loss, accuracy = take_step(training, splits.train, positions, normalize, len(splits.classes), passed)
         seen += len(positions)
         unseen.append(loss)
         together = len(unseen) < GPU_LOSSES_AT_ONCE and time.perf_counter() - looked < SECONDS_UNSEEN
@@ -351,6 +349,25 @@ def train_epoch(
         "seconds": round(seconds, 3),
         "images_per_second": round(seen / seconds, 1),
     }
+
+
+def take_step(
+    training: Training,
+    examples: Examples,
+    positions: Tensor,
+    normalize: Normalize,
+    classes: int,
+    passed: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """Take one optimizer step on the examples at `positions`, int64 [B]; return what `Training.update` returns.
+
+    passed: how many passes over the subset are complete.
+    """
+    settings = training.settings
+    draw = Draw.of(positions, settings.seed, training.step, passed)
+    images, labels = examples.batch(positions, stream_seed(settings.seed, "turns", training.step))
+    inputs = normalize(augment(images, settings.augmentation, draw))
+    return training.update(*mix(inputs, labels, classes, settings, draw))
 
 
 def _raise_if_diverged(losses: list[Tensor], epoch: int, step: int) -> None:
