@@ -11,9 +11,7 @@ from scalestudy.topics.weights import find as weights
 from scalestudy.topics.weights.find import Pretraining
 
 ALIKE = 1.25  # by which factor times may differ that are about the same
-ALIKE_OF_SAME_WORK = (
-    2.0  # the same where all do the same multiply-adds: what else a machine does takes as much
-)
+ALIKE_OF_SAME_WORK = 2.0  # where all do the same multiply-adds: what else a machine does takes as much
 
 
 class Missing(StrEnum):

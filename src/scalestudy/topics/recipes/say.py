@@ -1,6 +1,6 @@
 """The sentences about recipes and the best result, each chosen by a reading."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scalestudy.findings.model import Balance, Cell, Claim, Difference, Evidence, Group, Verdict
 from scalestudy.report import wording
@@ -35,6 +35,13 @@ ANSWERS = (
     ((Balance.BOTH,), "does either", "do either"),
     ((Balance.LEVEL, Balance.OPEN, Balance.UNTESTED), "is undecided", "are undecided"),
 )
+Pair = tuple[str, str]
+Tried = tuple[Part, Pair, Difference]
+# Where a part is looked at: the cells of a side, of a part that was tried there.
+SIDES: dict[str, Callable[[Part], Pair | None]] = {
+    "added": lambda part: part.added,
+    "left out": lambda part: part.left_out,
+}
 SAID_WHOLE = ("freeze",)  # settings whose values are phrases of their own: "frozen backbone"
 CAVEATS = {
     Caveat.BATCH_SIZE: "The batch sizes share one learning rate, and at equal epochs a smaller batch takes more steps: "
@@ -135,50 +142,43 @@ def worth(findings: Findings, names: Names) -> tuple[Sentence, ...]:
     And how many do the opposite, which is what surprises. The largest that is left out only where there is room for it
     on the first screen.
     """
-    added = [(each, pair) for each in findings.recipes.parts if (pair := each.added)]
-    left_out = [(each, pair) for each in findings.recipes.parts if (pair := each.left_out)]
-    evidence = _pairs(findings, [pair for _, pair in (*added, *left_out)])
-    helps, most = _side(findings, names, added, Verdict.HIGHER, (" parts helps", " parts help"))
-    costs, worst = _side(findings, names, left_out, Verdict.LOWER, (" costs accuracy", " cost accuracy"))
-    hurts = _opposite(findings, added, Verdict.LOWER, ("hurts", "hurt"))
-    raises = _opposite(findings, left_out, Verdict.HIGHER, ("raises it", "raise it"))
+    added, left_out = (_tried(findings, of) for of in SIDES.values())
+    evidence = _pairs(findings, [pair for _, pair, _ in (*added, *left_out)])
+    helps, most, hurts = _side(
+        names, added, Verdict.HIGHER, (" parts helps", " parts help"), ("hurts", "hurt")
+    )
+    costs, worst, raises = _side(
+        names, left_out, Verdict.LOWER, (" costs accuracy", " cost accuracy"), ("raises it", "raise it")
+    )
     text = f"added in turn, {helps}{most}{hurts}; left out, {costs}"
     room = len(f"{text}{worst}{raises}".split()) <= MOST_WORDS_OF_AN_ANSWER
     text += f"{worst if room else ''}{raises}"
     return (Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)),)
 
 
+def _tried(findings: Findings, of: Callable[[Part], Pair | None]) -> list[Tried]:
+    """Return the parts that have results on a side, with its cells and their difference."""
+    pairs = [(part, pair) for part in findings.recipes.parts if (pair := of(part))]
+    return [(part, pair, found) for part, pair in pairs if (found := findings.grid.difference(*pair))]
+
+
 def _side(
-    findings: Findings,
-    names: Names,
-    tried: Sequence[tuple[Part, tuple[str, str]]],
-    verdict: Verdict,
-    verbs: tuple[str, str],
-) -> tuple[str, str]:
-    """Return of how many parts a verdict holds, `seven of twelve parts help`, and the one of the largest difference."""
-    compared = [
-        (part, found) for part, pair in tried if (found := findings.grid.difference(*pair)) is not None
-    ]
-    own = [(part, found) for part, found in compared if found.verdict is verdict]
-    total = wording.number_word(len(compared))
+    names: Names, tried: Sequence[Tried], verdict: Verdict, verbs: tuple[str, str], opposite: tuple[str, str]
+) -> tuple[str, str, str]:
+    """Return of how many parts a verdict holds, `seven of twelve parts help`, and the one of the largest difference.
+
+    And of how many the opposite holds, `, one hurts`; nothing where there is none.
+    """
+    own = [(part, found) for part, _, found in tried if found.verdict is verdict]
+    others = sum(found.verdict.decided for _, _, found in tried) - len(own)
+    against = f", {wording.number_word(others)} {opposite[others > 1]}" if others else ""
+    total = wording.number_word(len(tried))
     if not own:
         # Without a verdict a part may help all the same: none of them does so beyond what runs differ by anyway.
-        return f"none of {total}{verbs[0]} {BEYOND}", ""
+        return f"none of {total}{verbs[0]} {BEYOND}", "", against
     part, most = max(own, key=lambda each: abs(each[1].value))
-    share = f"all {total}" if len(own) == len(compared) > 1 else f"{wording.number_word(len(own))} of {total}"
-    return f"{share}{verbs[len(own) > 1]}", _largest(part_name(names, part), len(own), most.value)
-
-
-def _opposite(
-    findings: Findings,
-    tried: Sequence[tuple[Part, tuple[str, str]]],
-    verdict: Verdict,
-    verbs: tuple[str, str],
-) -> str:
-    """Return for how many parts a verdict holds, `, one hurts`; nothing where there is none."""
-    compared = [findings.grid.difference(*pair) for _, pair in tried]
-    count = sum(found is not None and found.verdict is verdict for found in compared)
-    return f", {wording.number_word(count)} {verbs[count > 1]}" if count else ""
+    share = f"all {total}" if len(own) == len(tried) > 1 else f"{wording.number_word(len(own))} of {total}"
+    return f"{share}{verbs[len(own) > 1]}", _largest(part_name(names, part), len(own), most.value), against
 
 
 def _largest(name: str, of: int, value: float) -> str:
@@ -199,17 +199,9 @@ def _pairs(findings: Findings, pairs: Sequence[tuple[str, str]]) -> Evidence:
 
 def undecided_parts(findings: Findings, names: Names) -> list[Sentence]:
     """Which parts make no difference that is decided: when they are added, and when they are left out."""
-    parts, sentences = findings.recipes.parts, []
-    sides = {
-        "added": [(each, each.added) for each in parts],
-        "left out": [(each, each.left_out) for each in parts],
-    }
-    for what, tried in sides.items():
-        own = [
-            (part, pair)
-            for part, pair in tried
-            if pair and (found := findings.grid.difference(*pair)) and not found.verdict.decided
-        ]
+    sentences = []
+    for what, of in SIDES.items():
+        own = [(part, pair) for part, pair, found in _tried(findings, of) if not found.verdict.decided]
         if own:
             text = f"undecided when {what}: {_listed([part_name(names, part) for part, _ in own])}"
             evidence = _pairs(findings, [pair for _, pair in own])
@@ -219,23 +211,20 @@ def undecided_parts(findings: Findings, names: Names) -> list[Sentence]:
 
 def opposite_parts(findings: Findings, names: Names) -> list[Sentence]:
     """Which parts differ in the same way when they are added and when they are left out: they depend on the others."""
-
-    def verdict(pair: tuple[str, str] | None) -> Verdict | None:
-        found = None if pair is None else findings.grid.difference(*pair)
-        return None if found is None else found.verdict
-
+    added, left_out = (_tried(findings, of) for of in SIDES.values())
     sentences = []
     for way, word in ((Verdict.HIGHER, "higher"), (Verdict.LOWER, "lower")):
         own = [
-            each for each in findings.recipes.parts if verdict(each.added) is verdict(each.left_out) is way
+            (part, (one, other))
+            for part, one, first in added
+            for same, other, second in left_out
+            if part is same and first.verdict is second.verdict is way
         ]
         if own:
-            text = f"{_listed([part_name(names, each) for each in own])}: {word} when added in turn, and {word} when "
-            text += "left out, where other parts stand around it"
-            pairs = [pair for each in own for pair in (each.added, each.left_out) if pair]
-            sentences.append(
-                Sentence(wording.sentence(text), _pairs(findings, pairs), ("recipes",), ("parts",))
-            )
+            text = f"{_listed([part_name(names, part) for part, _ in own])}: {word} when added in turn, and {word} "
+            text += "when left out, where other parts stand around it"
+            evidence = _pairs(findings, [pair for _, pairs in own for pair in pairs])
+            sentences.append(Sentence(wording.sentence(text), evidence, ("recipes",), ("parts",)))
     return sentences
 
 
