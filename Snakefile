@@ -68,7 +68,8 @@ onstart:
     PLAN.start(
         # Nodes are jobs, whatever their threads; cores are shared by them.
         workers=workflow.nodes
-        or max(1, (workflow.cores or 1) // PLAN.threads)
+        or max(1, (workflow.cores or 1) // PLAN.threads),
+        here=not workflow.nodes,
     )
 
 

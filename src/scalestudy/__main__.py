@@ -1,5 +1,20 @@
-"""`python -m scalestudy` is `scalestudy`."""
+"""The `scalestudy` command; `python -m scalestudy` is the same."""
 
-from scalestudy.cli import main
+import sys
 
-main()
+from scalestudy import forkserver
+
+
+def main() -> None:
+    """Run the command line: a training job in the fork server where there is one, all else in this process."""
+    code = forkserver.hand_over(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
+
+    from scalestudy.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from scalestudy import forkserver
 from scalestudy.errors import UserError, disk_fault
 from scalestudy.report.preflight import check_report_libraries
 from scalestudy.report.wording import counted
@@ -66,6 +67,7 @@ class Plan:
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
         self._known_sizes: dict[str, tuple[int, int] | None] = {}
         self._stock: Stock | None = None
+        self._forkserver: forkserver.Started | None = None
         self._again: set[str] = set()
 
     def begin(self, started: Start) -> list[str]:
@@ -95,10 +97,13 @@ class Plan:
         wanted |= {str(paths.weights_record(run.weights.name)) for run in to_train if run.weights}
         return [file for file in self._stock.made_again() if file in wanted]
 
+    def _left(self, stock: Stock) -> list[Run]:
+        """Return the runs and upstream stages that are not done."""
+        return [run for name, run in {**self.runs, **self.upstreams}.items() if name not in stock.done]
+
     def _stores_to_prepare(self, stock: Stock) -> set[Path]:
         """Return the folders of the datasets that are not there, and that runs or upstream stages wait for."""
-        left = [run for name, run in {**self.runs, **self.upstreams}.items() if name not in stock.done]
-        records = {Path(self.store(run.dataset)) for run in left}
+        records = {Path(self.store(run.dataset)) for run in self._left(stock)}
         return {record.parent for record in records if not record.is_file()}
 
     def _note_runs_without_weights(self, stock: Stock) -> None:
@@ -289,8 +294,13 @@ class Plan:
         run = self.runs.get(name) or self.upstreams[name]
         return estimate(run, self.speeds, self._sizes[run.dataset], self.study.compute.train_eval)
 
-    def start(self, workers: int) -> None:
-        """Keep what the study is expected to take, with `workers` runs at once, before its first job starts."""
+    def start(self, workers: int, here: bool) -> None:
+        """Keep what the study is expected to take, with `workers` runs at once, before its first job starts.
+
+        Where several of them run `here`, not on nodes of a scheduler, they need not load torch one by one.
+        """
+        if here and self._stock is not None and len(self._left(self._stock)) > 1:
+            self._forkserver = forkserver.start(self.threads)
         estimates = {name: self.estimate(name) for name in (*self.upstreams, *self.runs)}
         seconds = {name: each.seconds and round(each.seconds, 1) for name, each in estimates.items()}
         measured = all(each.measured for each in estimates.values())
