@@ -154,6 +154,10 @@ class _Job(BaseRequestHandler):
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        # The server's own streams know of /dev/null what does not hold for a pipe or a terminal.
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", buffering=1 if os.isatty(1) else -1, closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
