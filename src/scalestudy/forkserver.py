@@ -31,6 +31,7 @@ from types import FrameType
 
 ADDRESS = "SCALESTUDY_FORK_SERVER"
 JOBS = ("train", "pretrain")
+_INSTALLATION = f"{sys.prefix}:{Path(__file__).parent}"
 _LENGTH = struct.Struct("!Q")
 _PID = struct.Struct("!i")
 # What a person or a scheduler may send to a process that it knows; SIGTSTP is Ctrl-Z.
@@ -58,7 +59,7 @@ class Started:
     @property
     def address(self) -> str:
         """What jobs find in their environment: the installation that the server has loaded, and where it listens."""
-        return f"{sys.prefix}:{self.folder / 'socket'}"
+        return f"{_INSTALLATION}:{self.folder / 'socket'}"
 
 
 def start(threads: int) -> Started | None:
@@ -78,8 +79,8 @@ def hand_over(arguments: Sequence[str]) -> int | None:
 
     Return None where it is not a job for the server, or there is none: then nothing has happened.
     """
-    prefix, _, path = os.environ.get(ADDRESS, "").rpartition(":")
-    if prefix != sys.prefix or not arguments or arguments[0] not in JOBS:
+    installation, _, path = os.environ.get(ADDRESS, "").rpartition(":")
+    if installation != _INSTALLATION or not arguments or arguments[0] not in JOBS:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         try:

@@ -39,7 +39,7 @@ def test_where_nobody_knows_a_size_nothing_is_foretold_and_the_next_start_that_k
 
 
 def moments_ago(seconds: float) -> datetime:
-    return (datetime.now(UTC) - timedelta(seconds=seconds)).replace(microsecond=0)
+    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def run_of(name: str, began: float, ended: float | None = None) -> RunStatus:
@@ -59,12 +59,12 @@ def test_on_a_cluster_as_many_count_as_really_run_and_not_as_many_as_were_handed
     assert asked.seconds_left([*running, *waiting]) == pytest.approx(10.0 + 16 / 4 * 12, abs=8)
 
 
-def test_runs_one_after_the_other_are_one_at_once_though_files_tell_whole_seconds() -> None:
+def test_runs_one_after_the_other_are_one_at_once_though_times_are_rounded() -> None:
     asked = Forecast(dict.fromkeys("abcd", 30.0), workers=8)
     statuses = [
         run_of("a", 70.0, 40.0),
-        run_of("b", 40.0, 9.5),
-        run_of("c", 9.5),
+        run_of("b", 40.05, 9.5),
+        run_of("c", 9.55),
         RunStatus("d", "waiting", {}),
     ]
     assert asked.at_once(statuses) == 1
@@ -78,6 +78,19 @@ def test_a_run_that_ended_a_moment_ago_and_is_not_yet_followed_still_counts() ->
         run_of("b", 50.0, 1.0),
         RunStatus("c", "waiting", {}),
         RunStatus("d", "waiting", {}),
+    ]
+    assert asked.at_once(statuses) == 2
+
+
+def test_short_runs_of_which_one_has_just_begun_and_one_just_ended_are_two_at_once() -> None:
+    """CASES E228: the quickstart foretold 72 s, 2.2 min, 60 s and 1.8 min in turns."""
+    asked = Forecast(dict.fromkeys("abcdef", 5.0), workers=2)
+    statuses = [
+        run_of("a", 9.0, 4.6),
+        run_of("b", 7.0, 2.0),
+        run_of("c", 4.5, 0.1),
+        run_of("d", 0.05),
+        *(RunStatus(each, "waiting", {}) for each in "ef"),
     ]
     assert asked.at_once(statuses) == 2
 

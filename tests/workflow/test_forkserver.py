@@ -193,11 +193,9 @@ def test_names_are_utf_8_whatever_the_locale_says(place: Place) -> None:
 def test_where_the_server_is_not_there_or_not_this_installations_the_job_loads_torch_itself(
     place: Place, nobody: str, tmp_path: Path
 ) -> None:
-    address = {
-        "gone": f"{sys.prefix}:{tmp_path / 'socket'}",
-        "another installation": f"/opt/another:{place.server.folder / 'socket'}",
-        "no answer": "",
-    }[nobody]
+    address = place.server.address.replace(str(place.server.folder), str(tmp_path))
+    if nobody == "another installation":
+        address = f"/opt/another{place.server.address}"
     if nobody == "no answer":  # it accepts, and dies
         silent = subprocess.Popen(
             [
@@ -210,7 +208,6 @@ def test_where_the_server_is_not_there_or_not_this_installations_the_job_loads_t
         )
         assert silent.stdout is not None
         silent.stdout.readline()
-        address = f"{sys.prefix}:{tmp_path / 'socket'}"
     process = place.start(nobody, *RECIPE[:-2], "--epochs", "1", **{forkserver.ADDRESS: address})
     process.communicate(timeout=60)
     assert process.returncode == 0

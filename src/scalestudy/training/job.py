@@ -415,7 +415,7 @@ class Status:
 
     def write(self, state: str, kind: str | None = None, reason: str | None = None) -> None:
         """Write the state, and why, with the latest numbers."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.facts["elapsed"] = round(self.earlier + time.monotonic() - self.began, 1)
         write_json(self.path, {"state": state, "kind": kind, "reason": reason, **self.facts, "updated": now})
 

@@ -12,6 +12,7 @@ from scalestudy.results.status import RunStatus
 from scalestudy.study import paths
 from scalestudy.workflow.estimate import makespan
 
+_LATELY = 60.0  # seconds
 _LEFT = ("waiting", "queued", "interrupted")
 
 
@@ -66,13 +67,15 @@ class Forecast:
         """Return how many runs train at once: never more than asked for, but what was asked for may be far more.
 
         `jobs: 100` on a cluster that gives four cores is four at once: where runs wait and some run, it is as many as
-        ever overlapped with one of those that run now. Before the first run, and where nothing waits, it is `workers`.
+        ever overlapped since the first of those that run now began, or in the last minute: of short runs one may
+        have ended whose place is not yet taken. Before the first run, and where nothing waits, it is `workers`.
         """
         spans = [(each, span) for each in statuses if (span := _span(each)) is not None]
         now = [span for each, span in spans if each.state == "running"]
         if not now or not any(each.state in _LEFT for each in statuses):
             return max(self.workers, 1)
-        recent = [span for _, span in spans if span[1] >= min(began for began, _ in now)]
+        since = min(time.time() - _LATELY, *(began for began, _ in now))
+        recent = [span for _, span in spans if span[1] >= since]
         changes = sorted([(began, 1) for began, _ in recent] + [(ended, -1) for _, ended in recent])
         most = max(itertools.accumulate(change for _, change in changes))
         return max(1, min(self.workers, most))
@@ -113,14 +116,14 @@ def _left(status: RunStatus) -> float:
 def _span(status: RunStatus) -> tuple[float, float] | None:
     """Return when a run's last attempt began and ended (now, for one that runs), as seconds; None where unknown.
 
-    Files tell whole seconds: an end is taken two seconds earlier, so that runs one after the other never overlap.
+    Times are rounded: an end is taken a little earlier, so that runs one after the other never overlap.
     """
     elapsed, updated = status.facts.get("elapsed"), status.facts.get("updated")
     if elapsed is None or updated is None:
         return None
     end = updated.timestamp()
     began = end - float(elapsed)
-    return began, time.time() if status.state == "running" else max(began, end - 2)
+    return began, time.time() if status.state == "running" else max(began, end - 0.2)
 
 
 def _file(study: str) -> Path:
