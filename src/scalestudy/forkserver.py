@@ -112,9 +112,8 @@ def _stand_for(job: int) -> None:
                 number = signal.SIGCONT
             os.kill(job, number)
 
-    for number in _PASSED_ON:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, pass_on)
+    for number in _PASSED_ON:  # those, too, that a shell in the background has us ignore: the job decides
+        signal.signal(number, pass_on)
 
 
 class _Server(ForkingMixIn, UnixStreamServer):
