@@ -18,6 +18,7 @@ How to keep `make test` fast (the goal is 6 minutes on two cores); it works on s
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,9 @@ import pytest
 from snakemake7 import snakemake_7_command
 
 from scalestudy.machine import usable_cpus
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # `make test &`: what tests start must not inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in every process that a test starts
 

@@ -63,9 +63,10 @@ class Started:
 
 
 def start(threads: int) -> Started | None:
-    """Start a fork server for jobs of `threads` threads and tell the environment; None where none can be."""
-    if sys.platform != "linux":  # elsewhere a fork of a process that has loaded so much is not safe
-        return None
+    """Start a fork server for jobs of `threads` threads and tell the environment; None where none can be.
+
+    For Linux: elsewhere it is not safe to fork a process that has loaded so much.
+    """
     try:
         server = Started(threads)
     except OSError:

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from scalestudy import forkserver
 from scalestudy.errors import UserError, disk_fault
 from scalestudy.report.preflight import check_report_libraries
 from scalestudy.report.wording import counted
@@ -67,7 +66,6 @@ class Plan:
         self.datasets = {run.dataset: (run.dataset_settings, run.settings.image_size) for run in trained}
         self._known_sizes: dict[str, tuple[int, int] | None] = {}
         self._stock: Stock | None = None
-        self._forkserver: forkserver.Started | None = None
         self._again: set[str] = set()
 
     def begin(self, started: Start) -> list[str]:
@@ -299,7 +297,9 @@ class Plan:
 
         Where several of them run `here`, not on nodes of a scheduler, they need not load torch one by one.
         """
-        if here and self._stock is not None and len(self._left(self._stock)) > 1:
+        if sys.platform == "linux" and here and self._stock is not None and len(self._left(self._stock)) > 1:
+            from scalestudy import forkserver
+
             self._forkserver = forkserver.start(self.threads)
         estimates = {name: self.estimate(name) for name in (*self.upstreams, *self.runs)}
         seconds = {name: each.seconds and round(each.seconds, 1) for name, each in estimates.items()}
