@@ -65,11 +65,15 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    # Nodes are jobs, whatever their threads; cores are shared by them. Snakemake 7 does not say where jobs run.
+    here = getattr(workflow, "local_exec", not workflow.nodes)
     PLAN.start(
-        # Nodes are jobs, whatever their threads; cores are shared by them.
-        workers=workflow.nodes
-        or max(1, (workflow.cores or 1) // PLAN.threads),
-        here=not workflow.nodes,
+        workers=(
+            max(1, (workflow.cores or 1) // PLAN.threads)
+            if here
+            else workflow.nodes or 1
+        ),
+        here=here,
     )
 
 

@@ -1,13 +1,14 @@
-"""Training jobs forked from a process that has torch loaded: a start in hundredths of a second, not in three seconds.
+"""Training jobs forked from a process that has torch loaded: a start in a tenth of a second, not in three seconds.
 
-Snakemake starts a process for each job. Of a short run, most of that process's time goes into loading torch. So the
-first Snakemake of a study starts one more process, the fork server, and says where it listens in the environment. A
-`scalestudy train` or `pretrain` that finds it there hands over its command line, folder, environment and open files;
-the server forks, and the fork is the job. The process that Snakemake started stays: it passes signals on, and ends
-with the job's exit code. A job dies with it, the server with Snakemake.
+Snakemake starts a process for each job. Of a short run, most of that process's time goes into loading torch. So a
+Snakemake that has several runs to train on its own machine starts one more process, the fork server, and names its
+socket in the variable SCALESTUDY_FORK_SERVER. A `scalestudy train` or `pretrain` that finds the variable hands its
+command line, folder, environment and open files over; the server forks, and the fork is the job. The process that
+Snakemake started waits: it passes signals on, and ends with the job's exit code. If it is killed, its job dies as
+well. The server ends when Snakemake does; jobs that outlive a killed Snakemake go on, as they always did.
 
 Where there is no server (a job typed by hand, on another node, on a system that is not Linux), or it does not answer,
-the job runs as it always did. The numbers are the same.
+the job loads torch for itself. The numbers are the same.
 """
 
 import contextlib
@@ -28,18 +29,23 @@ from pathlib import Path
 from select import select
 from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
 from types import FrameType
+from typing import Any
 
 ADDRESS = "SCALESTUDY_FORK_SERVER"
 JOBS = ("train", "pretrain")
 _INSTALLATION = f"{sys.prefix}:{Path(__file__).parent}"
 _LENGTH = struct.Struct("!Q")
 _PID = struct.Struct("!i")
+_AT_START = frozenset(os.environ)  # of the server: what comes later, what it has loaded has set
 # What a person or a scheduler may send to a process that it knows; SIGTSTP is Ctrl-Z.
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP)
 
 
 class Started:
-    """The fork server of this process. Where the process ends, however it does, the server ends too."""
+    """The fork server of this process. Where the process ends, however it does, the server ends too.
+
+    Raises OSError where there can be none: the folder for temporary files has a name too long for a socket in it.
+    """
 
     def __init__(self, threads: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="scalestudy-"))
@@ -47,23 +53,39 @@ class Started:
         # to read names before Python starts, as the command sees to for itself.
         known = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS")}
         known["PYTHONUTF8"] = "1"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "scalestudy.forkserver", str(self.folder)],
-            stdin=subprocess.PIPE,  # whose end tells the server that we are gone
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **known},
-            start_new_session=True,  # Ctrl-C is for the jobs, and reaches them by the processes that wait for them
-        )
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            try:
+                listening.bind(str(self.folder / "socket"))
+            except OSError:
+                self.folder.rmdir()
+                raise
+            listening.listen(128)  # who asks before the server is ready waits for it
+            self.process = subprocess.Popen(
+                # -P: the folder where Snakemake runs is no place to import from.
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "scalestudy.forkserver",
+                    str(self.folder),
+                    str(listening.fileno()),
+                ],
+                stdin=subprocess.PIPE,  # whose end tells the server that we are gone
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **known},
+                pass_fds=[listening.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the jobs by the processes that wait for them, and only once
+            )
 
     @property
     def address(self) -> str:
-        """What jobs find in their environment: the installation that the server has loaded, and where it listens."""
+        """What the variable says: the installation that the server has loaded, and its socket."""
         return f"{_INSTALLATION}:{self.folder / 'socket'}"
 
 
 def start(threads: int) -> Started | None:
-    """Start a fork server for jobs of `threads` threads and tell the environment; None where none can be.
+    """Start a fork server for jobs of `threads` threads and set the variable; None where there can be none.
 
     For Linux: elsewhere it is not safe to fork a process that has loaded so much.
     """
@@ -78,43 +100,67 @@ def start(threads: int) -> Started | None:
 def hand_over(arguments: Sequence[str]) -> int | None:
     """Let the fork server run the command `scalestudy` with `arguments`, wait, and return its exit code.
 
-    Return None where it is not a job for the server, or there is none: then nothing has happened.
+    Return None where that is no training job, or no server answers: then this process has to run it.
     """
     installation, _, path = os.environ.get(ADDRESS, "").rpartition(":")
     if installation != _INSTALLATION or not arguments or arguments[0] not in JOBS:
         return None
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        try:
-            server.connect(path)
-            told = json.dumps([list(arguments), str(Path.cwd()), dict(os.environ)]).encode()
-            socket.send_fds(server, [_LENGTH.pack(len(told))], [0, 1, 2])
-            server.sendall(told)
-            answer = server.recv(_PID.size)
-        except OSError:
-            return None
-        if len(answer) != _PID.size:
-            return None
-        _stand_for(_PID.unpack(answer)[0])
-        code = server.recv(1)
-    if not code:
-        print("error: the training process ended without a word (killed?)", file=sys.stderr)
-        return 128 + signal.SIGKILL
-    return code[0]
+    try:
+        for stream in (0, 1, 2):
+            os.fstat(stream)  # one that is closed would give its number to the socket
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.connect(path)
+        told = json.dumps(_as_utf8([list(arguments), str(Path.cwd()), dict(os.environ)])).encode()
+        socket.send_fds(server, [_LENGTH.pack(len(told))], [0, 1, 2])
+        server.sendall(told)
+        answer = server.recv(_PID.size)
+    except OSError:
+        return None
+    if len(answer) != _PID.size:
+        return None
+    passed_on = _stand_for(*_PID.unpack(answer))
+    if code := server.recv(1):
+        return code[0]
+    if passed_on:  # a second signal, or one before the job could say so itself
+        return 128 + passed_on[-1]
+    print("error: the training process ended without a word (killed?)", file=sys.stderr)
+    return 128 + signal.SIGKILL
 
 
-def _stand_for(job: int) -> None:
-    """Pass signals on to the process `job`; stop and go on with it."""
+def _as_utf8(told: Any) -> Any:
+    """Return texts as the server reads their bytes: as UTF-8, whatever this process takes them for."""
+    if isinstance(told, str):
+        return os.fsencode(told).decode("utf-8", "surrogateescape")
+    if isinstance(told, list):
+        return [_as_utf8(each) for each in told]
+    return {_as_utf8(key): _as_utf8(value) for key, value in told.items()}
+
+
+def _stand_for(job: int) -> list[int]:
+    """Pass signals on to the process `job`, stop and go on with it; return the list to which those passed on come."""
+    passed_on: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             if number == signal.SIGTSTP:
                 os.kill(job, signal.SIGSTOP)
                 os.kill(os.getpid(), signal.SIGSTOP)
-                number = signal.SIGCONT
-            os.kill(job, number)
+                os.kill(job, signal.SIGCONT)
+            else:
+                os.kill(job, number)
+                passed_on.append(number)
 
     for number in _PASSED_ON:  # those, too, that a shell in the background has us ignore: the job decides
         signal.signal(number, pass_on)
+    return passed_on
+
+
+def use_environment(asked: dict[str, str]) -> None:
+    """Take the environment of the process that asked, with what the libraries that are loaded have set in ours."""
+    loaded = {key: value for key, value in os.environ.items() if key not in _AT_START}
+    os.environ.clear()
+    os.environ.update({**loaded, **asked})
+    os.environ.pop(ADDRESS, None)
 
 
 class _Server(ForkingMixIn, UnixStreamServer):
@@ -124,7 +170,7 @@ class _Server(ForkingMixIn, UnixStreamServer):
     block_on_close = False
 
     def service_actions(self) -> None:
-        """Called twice a second."""
+        """Look, twice a second and after each job that came, whether there is an end of our standard input."""
         super().service_actions()
         if select([sys.stdin], [], [], 0)[0]:
             sys.exit()
@@ -134,35 +180,36 @@ class _Job(BaseRequestHandler):
     """What the forked process does: it becomes the job, and never returns."""
 
     def handle(self) -> None:
+        code = 1
         try:
             code = self._run()
         except BaseException:
-            traceback.print_exc()
-            code = 1
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
         with contextlib.suppress(OSError):
-            self.request.sendall(bytes([code]))
+            self.request.sendall(bytes([code & 255]))
         os._exit(code)
 
     def _run(self) -> int:
         """Take over the files, folder, environment and command line of the process that asked, and run it."""
+        assert isinstance(self.server, _Server)
+        self.server.socket.close()  # who comes when the server is gone must find nobody
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         header, files, _, _ = socket.recv_fds(self.request, _LENGTH.size, 3)
         with self.request.makefile("rb") as stream:
-            arguments, folder, environment = json.loads(stream.read(_LENGTH.unpack(header)[0]))
-        os.setpgid(0, 0)
+            arguments, folder, environment = json.loads(stream.read(*_LENGTH.unpack(header)))
+        os.chdir(folder)
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
-        # The server's own streams know of /dev/null what does not hold for a pipe or a terminal.
+        # The server's own streams are buffered as /dev/null is.
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", buffering=1 if os.isatty(1) else -1, closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-        del os.environ[ADDRESS]
+        use_environment(environment)
         sys.argv = ["scalestudy", *arguments]
         self.request.sendall(_PID.pack(os.getpid()))
         threading.Thread(target=self._die_with_who_asked, daemon=True).start()
@@ -180,13 +227,19 @@ class _Job(BaseRequestHandler):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def serve(folder: Path) -> None:
-    """Load what a training job needs, and fork one for each that asks at `folder`/socket."""
+def serve(folder: Path, listening: int) -> None:
+    """Load what a training job needs, and fork one for each that asks at the socket `listening`, in `folder`."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
     try:
-        with _Server(str(folder / "socket"), _Job) as server:  # who asks from now on waits
-            import scalestudy.cli
-            import scalestudy.training.job  # noqa: F401
+        with _Server(str(folder / "socket"), _Job, bind_and_activate=False) as server:
+            server.socket.close()
+            server.socket = socket.socket(fileno=listening)
+            import scalestudy.cli  # noqa: F401
+            from scalestudy.training.job import git_commit, versions
 
+            # What is loaded now is what runs, whatever is installed or committed in the hours to come.
+            versions()
+            git_commit()
             gc.collect()
             gc.freeze()  # what is loaded is shared, and not looked through in each job
             server.serve_forever()
@@ -195,4 +248,4 @@ def serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

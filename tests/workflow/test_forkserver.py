@@ -1,9 +1,11 @@
 """Training jobs forked from the server that has torch loaded: the same runs, the same ends, nobody left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -152,6 +154,23 @@ def test_a_signal_reaches_the_job_which_saves_and_goes_on_with_the_next_start(
     assert place.numbers(number.name) == place.numbers("whole")
 
 
+def test_a_signal_to_the_whole_group_counts_once(place: Place) -> None:
+    """As where a time limit or `systemctl stop` tells every process: the job gets it from there, and passed on."""
+    process = place.in_the_second_epoch("grouped")
+    os.kill(place.status("grouped")["pid"], signal.SIGTERM)
+    process.terminate()
+    log, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, log
+    assert "saved, the next start goes on from there" in log
+
+
+def test_a_second_signal_ends_the_job_as_it_ends_one_that_is_not_forked(place: Place) -> None:
+    process = place.in_the_second_epoch("hangup")
+    process.send_signal(signal.SIGHUP)  # of which the job knows nothing
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGHUP
+
+
 def test_where_the_process_that_asked_is_killed_the_job_dies_too(place: Place) -> None:
     process = place.in_the_second_epoch("killed")
     job = place.status("killed")["pid"]
@@ -187,6 +206,7 @@ def test_names_are_utf_8_whatever_the_locale_says(place: Place) -> None:
     log, _ = process.communicate(timeout=60)
     assert process.returncode == 0, log
     assert place.status("größe")["pid"] != process.pid
+    assert read_json(place.root / "runs/größe/run.json")["run"] == "größe"
 
 
 @pytest.mark.parametrize("nobody", ["gone", "another installation", "no answer"])
@@ -212,6 +232,42 @@ def test_where_the_server_is_not_there_or_not_this_installations_the_job_loads_t
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert place.status(nobody)["pid"] == process.pid
+
+
+def test_a_job_has_the_environment_of_who_asked_and_what_its_libraries_set_as_they_were_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without such a variable torch starts CUDA before a job has chosen its GPU, and all jobs use the first one."""
+    monkeypatch.setattr(os, "environ", {"HOME": "/root", "TMPDIR": "/fast", "SET_BY_TORCH": "1"})
+    monkeypatch.setattr(forkserver, "_AT_START", {"HOME", "TMPDIR"})
+    forkserver.use_environment({"HOME": "/home/of/who/asked", forkserver.ADDRESS: "here"})
+    assert os.environ == {"HOME": "/home/of/who/asked", "SET_BY_TORCH": "1"}
+
+
+def test_a_server_that_is_killed_leaves_its_jobs_at_work_and_nobody_waiting(place: Place) -> None:
+    dying = forkserver.Started(threads=1)
+    other = Place(place.root, dying)
+    process = other.in_the_second_epoch("orphan")
+    dying.process.kill()
+    dying.process.wait()
+    late = other.start("late", *RECIPE[:-2], "--epochs", "1")
+    late.communicate(timeout=60)
+    assert late.returncode == 0
+    assert other.status("late")["pid"] == late.pid
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert place.numbers("orphan") == place.numbers("whole")
+    shutil.rmtree(dying.folder)
+
+
+def test_where_no_socket_can_be_there_is_no_server_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert forkserver.start(1) is None
+    assert list(folder.iterdir()) == []
 
 
 def test_the_server_ends_with_the_process_that_started_it_however_that_ends() -> None:
