@@ -389,7 +389,7 @@ def accuracy_table() -> list[view.Table]:
             Column("Held out, %", lambda each: None, numeric=True, optional=True),
         ],
         settings(),
-        note="In small type 95 % intervals over seeds.",
+        note="After each value, 95 % intervals over seeds.",
         sortable=True,
     )
 

@@ -49,7 +49,7 @@ def intervals(cells: Iterable[Cell], *measures: Measure) -> str:
         kinds = dict.fromkeys(stat.interval.kind for stat in stats if stat.interval is not None)
         if kinds:
             parts.append(f"{MEASURES[measure]}: {wording.listing([INTERVALS[kind] for kind in kinds], 'or')}")
-    return f"In small type, {'; '.join(parts)}." if parts else ""
+    return f"After each value, {'; '.join(parts)}." if parts else ""
 
 
 def quantity(cell: Cell | None, measure: Measure, text: str) -> view.Cell:

@@ -24,7 +24,7 @@ SPREAD_NOTE = (
     "equal spreads, which notices little with few runs."
 )
 FIT_NOTE = (
-    "error = a n^-b + c for n training images; in small type 95 % bootstrap intervals. df: residual degrees of "
+    "error = a n^-b + c for n training images; after each value, 95 % bootstrap intervals. df: residual degrees of "
     "freedom; with one or two, the fit proves little. Data reliance: by how much the error would change with the "
     "number of images there (Hoiem et al. 2021). Last doubling: the fall of the fitted error over the last doubling."
 )

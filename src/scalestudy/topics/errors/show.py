@@ -8,7 +8,7 @@ from scalestudy.topics.errors.find import Confidence, Network, OneClass
 from scalestudy.topics.page import Page
 
 TITLE = "Errors"
-CLASSES_NOTE = "Worst first. In small type: 95 % interval {kind}; n is the number of runs."
+CLASSES_NOTE = "Worst first. After each value: 95 % interval {kind}; n is the number of runs."
 CALIBRATION_NOTE = (
     "Confidence is the mean probability of the answer. ECE: expected calibration error (Guo et al. 2017). The verdict "
     "needs the difference to lie beyond test sampling and, with several runs, beyond seeds (Holm). Seeds agree "

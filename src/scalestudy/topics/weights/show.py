@@ -14,7 +14,7 @@ TITLE = "Discussion 2: initial weights"
 NOTE = "Same model and images, other initial weights. "
 EFFECTIVE_NOTE = (
     "How many labelled images the model trained from scratch would need for the same test accuracy, read off its own "
-    "curve (Hernandez et al. 2021). Beyond the curve only the side is known. In small type, the same at the ends of "
+    "curve (Hernandez et al. 2021). Beyond the curve only the side is known. After each value, the same at the ends of "
     "the accuracy's interval; the uncertainty of the curve is not in it."
 )
 MATCHED_NOTE = (
