@@ -626,3 +626,21 @@ def test_where_each_recipe_has_its_own_model_the_first_screen_tells_the_best_and
     )
     assert "Figure 1. Accuracy against training time" in other
     assert "**The best result?**" not in reaches("resnet18")
+
+
+def test_where_recipes_share_one_training_set_size_the_first_figure_is_theirs_and_no_column_of_dots(
+    tmp_path: Path,
+) -> None:
+    """CASES E231: accuracy against a single number of training images was the main figure."""
+    page = rendered(
+        tmp_path,
+        drawn=("accuracy_by_size", "recipes", "cost"),
+        models=("resnet18",),
+        inits=("none", "glyphs"),
+        fractions=("1",),
+        seeds=(0, 1),
+        extra={"longer": {"epochs": [9]}},
+        accuracy=lambda s: 0.8 + 0.01 * s["seed"] + 0.01 * s["epochs"],
+    )
+    opening = (page / "report.md").read_text(encoding="utf-8").partition("Contents:")[0]
+    assert "(figures/recipes.png)" in opening
