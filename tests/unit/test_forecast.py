@@ -95,6 +95,16 @@ def test_short_runs_of_which_one_has_just_begun_and_one_just_ended_are_two_at_on
     assert asked.at_once(statuses) == 2
 
 
+def test_a_run_that_has_just_begun_and_says_nothing_yet_takes_what_it_was_expected_to() -> None:
+    """CASES E234: `about 0.0 s left` as the last run of a study began."""
+    statuses = [
+        RunStatus("a", "complete", {"elapsed": 5.0}),
+        RunStatus("b", "complete", {"elapsed": 10.0}),
+        RunStatus("c", "running", {"elapsed": 0.0, "updated": moments_ago(0), "seconds_left": None}),
+    ]
+    assert FORECAST.seconds_left(statuses) == pytest.approx(20.0)
+
+
 def test_before_the_first_run_and_where_nothing_waits_it_is_what_was_asked_for() -> None:
     asked = Forecast(dict.fromkeys("abc", 30.0), workers=3)
     assert asked.at_once([RunStatus(each, "waiting", {}) for each in "abc"]) == 3

@@ -46,9 +46,9 @@ class Forecast:
     def seconds_left(self, statuses: Sequence[RunStatus]) -> float | None:
         """Return the seconds until all these runs have ended; None where nobody knows what a waiting one will take.
 
-        A run that waits takes its estimate times what the ended and running ones have taken against theirs, less
-        what it had done before it was interrupted; a run that runs takes what it says itself. Then the longest first,
-        on as many workers as there really are (`at_once`).
+        A run that waits, or has only begun, takes its estimate times what the ended and running ones have taken
+        against theirs, less what it had done before it was interrupted; a run that runs takes what it says itself.
+        Then the longest first, on as many workers as there really are (`at_once`).
         """
         estimates = [self.seconds.get(each.run) for each in statuses if each.state in _LEFT]
         if None in estimates:
@@ -56,12 +56,14 @@ class Forecast:
         known = [(self.seconds.get(each.run), _taken(each)) for each in statuses]
         pairs = [(estimate, taken) for estimate, taken in known if estimate and taken]
         ratio = sum(taken for _, taken in pairs) / sum(estimate for estimate, _ in pairs) if pairs else 1.0
-        left = [each.seconds_left for each in statuses if each.state == "running"]
-        running = [seconds for seconds in left if seconds is not None]
-        waiting = [
-            (self.seconds[each.run] or 0.0) * ratio * _left(each) for each in statuses if each.state in _LEFT
-        ]
-        return makespan([*running, *waiting], self.at_once(statuses))
+
+        def left(each: RunStatus) -> float:
+            if each.state == "running" and each.seconds_left is not None:
+                return each.seconds_left
+            return (self.seconds.get(each.run) or 0.0) * ratio * _left(each)
+
+        unfinished = [left(each) for each in statuses if each.state in (*_LEFT, "running")]
+        return makespan(unfinished, self.at_once(statuses))
 
     def at_once(self, statuses: Sequence[RunStatus]) -> int:
         """Return how many runs train at once: never more than asked for, but what was asked for may be far more.
