@@ -86,7 +86,7 @@ def say(findings: Findings) -> Said:
 def answer(findings: Findings, names: Names, tried: Sequence[Recipe]) -> tuple[Sentence, ...]:
     """What the first screen says of recipes: what the one changes that was tried, or how many of several do better.
 
-    Where each changes one setting at one point, it also names what gains and what loses most. Where none can be
+    Where they are compared at one point, it also names what gains and what loses most. Where none can be
     compared with another, because models change with them, it is the best result, unless that is the base recipe's.
     """
     if not tried:
@@ -98,8 +98,15 @@ def answer(findings: Findings, names: Names, tried: Sequence[Recipe]) -> tuple[S
     if len(tried) == 1 and len(only.text.split()) <= MOST_WORDS_OF_AN_ANSWER:
         return (only,)
     recipes = "recipe" if len(tried) == 1 else "recipes"
-    counts = wording.listing([text for text, _ in _counted(tried)])
-    text = f"Of {wording.number_word(len(tried))} other {recipes}, {counts}, against the one before it."
+
+    def counted(parts: Sequence[str]) -> str:
+        number = wording.number_word(len(tried))
+        return f"Of {number} other {recipes}, {wording.listing(parts)}, against the one before it."
+
+    text = counted([words for words, _ in _counted(tried)])
+    if len(tried) > 1 and all(len(each.pairs) == 1 for each in tried):
+        sized = counted([f"{words}{_most(findings, names, own)}" for words, own in _counted(tried)])
+        text = sized if len(sized.split()) <= MOST_WORDS_OF_AN_ANSWER else text
     single = [each for each in tried if each.change is not Change.SEVERAL]
     if len(single) > 1 and all(len(each.pairs) == 1 for each in single):
         parts = [f"{text}{_most(findings, names, own)}" for text, own in _counted(single)]
@@ -293,14 +300,12 @@ def titled(group: Group) -> str:
 def named(names: Names, group: Group, keys: Sequence[str]) -> str:
     """Return these settings of a recipe as a phrase: `SGD and batch size 32`.
 
-    Where that is long, and all in which it differs, the recipe's title; else `a recipe with nine other settings`.
+    Where that is long, the recipe's title; without one, `a recipe with nine other settings`.
     """
     words = wording.listing([names.value(key, group.settings[key]) for key in keys])
     if len(keys) <= MOST_NAMED and len(words.split()) <= MOST_WORDS_NAMED:
         return words
-    if set(keys) == set(group.differs) and titled(group):
-        return titled(group)
-    return f"a recipe with {wording.number_word(len(keys))} other settings"
+    return titled(group) or f"a recipe with {wording.number_word(len(keys))} other settings"
 
 
 def selection(findings: Findings, found: Best) -> list[Sentence]:
