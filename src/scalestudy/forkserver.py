@@ -1,4 +1,4 @@
-"""Training jobs forked from a process that has torch loaded: a start in a tenth of a second, not in three seconds.
+"""Training jobs forked from a process that has torch loaded: a start in tenths of a second, not in three seconds.
 
 Snakemake starts a process for each job. Of a short run, most of that process's time goes into loading torch. So a
 Snakemake that has several runs to train on its own machine starts one more process, the fork server, and names its
