@@ -164,11 +164,13 @@ def test_a_signal_to_the_whole_group_counts_once(place: Place) -> None:
     assert "saved, the next start goes on from there" in log
 
 
-def test_a_second_signal_ends_the_job_as_it_ends_one_that_is_not_forked(place: Place) -> None:
-    process = place.in_the_second_epoch("hangup")
-    process.send_signal(signal.SIGHUP)  # of which the job knows nothing
+def test_a_signal_of_which_the_job_knows_nothing_ends_it_with_the_exit_code_that_a_shell_gives(
+    place: Place,
+) -> None:
+    process = place.in_the_second_epoch("unknown")
+    process.send_signal(signal.SIGUSR1)
     process.communicate(timeout=10)
-    assert process.returncode == 128 + signal.SIGHUP
+    assert process.returncode == 128 + signal.SIGUSR1
 
 
 def test_where_the_process_that_asked_is_killed_the_job_dies_too(place: Place) -> None:
