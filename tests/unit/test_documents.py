@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +63,20 @@ def test_every_link_of_a_document_leads_to_a_file_and_a_heading_that_are_there(d
         if fragment:
             headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
             assert fragment in map(anchor, headings), f"{path}#{fragment}"
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="no git checkout")
+def test_what_the_documents_link_to_is_in_the_repository_and_not_only_on_this_machine() -> None:
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = {(ROOT / line).resolve() for line in listing.stdout.splitlines()}
+    known = tracked | {folder for path in tracked for folder in path.parents}
+    linked = {
+        (document.parent / path).resolve(): f"{document.name}: {path}"
+        for document in DOCUMENTS
+        for path, _ in links(document.read_text(encoding="utf-8"))
+        if path
+    }
+    assert [where for target, where in linked.items() if target not in known] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=identify)
