@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from scalestudy import forkserver
 from scalestudy.files import read_json
@@ -126,11 +127,12 @@ def test_a_forked_job_ends_with_the_very_numbers_of_one_that_was_not(place: Plac
     log, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert log.count("epoch ") == 6
-    assert place.status("forked")["pid"] != process.pid == place.processes[-1].pid
+    assert place.status("forked")["pid"] != process.pid
     assert place.status("whole")["pid"] == place.processes[0].pid
     assert place.numbers("forked") == place.numbers("whole")
-    command = read_json(place.root / "runs" / "forked" / "run.json")["command"]
-    assert command.startswith("scalestudy train --data digits")
+    record = read_json(place.root / "runs" / "forked" / "run.json")
+    assert record["command"].startswith("scalestudy train --data digits")
+    assert record["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_what_ends_with_an_error_says_so_in_its_line_and_its_exit_code(place: Place) -> None:
