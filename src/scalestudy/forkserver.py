@@ -11,6 +11,7 @@ Where there is no server (a job typed by hand, on another node, on a system that
 the job loads torch for itself. The numbers are the same.
 """
 
+import atexit
 import contextlib
 import gc
 import json
@@ -83,6 +84,13 @@ class Started:
         """What the variable says: the installation that the server has loaded, and its socket."""
         return f"{_INSTALLATION}:{self.folder / 'socket'}"
 
+    def close(self) -> None:
+        """End the server and wait for it, so that what its jobs have used counts as used by this process's children."""
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        shutil.rmtree(self.folder, ignore_errors=True)  # where it had not come so far as to do that itself
+
 
 def start(threads: int) -> Started | None:
     """Start a fork server for jobs of `threads` threads and set the variable; None where there can be none.
@@ -94,6 +102,7 @@ def start(threads: int) -> Started | None:
     except OSError:
         return None
     os.environ[ADDRESS] = server.address
+    atexit.register(server.close)
     return server
 
 

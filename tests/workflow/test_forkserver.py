@@ -289,3 +289,25 @@ def test_the_server_ends_with_the_process_that_started_it_however_that_ends() ->
     starter.kill()
     starter.communicate()
     assert comes_true(lambda: is_gone(int(pid)) and not Path(folder).exists(), 15)
+
+
+def test_what_a_forked_job_has_used_counts_as_used_by_the_children_of_who_started_the_server(
+    tmp_path: Path,
+) -> None:
+    """What `time snakemake` says, and the share of other work that a benchmark finds."""
+    job = [sys.executable, "-m", "scalestudy", "train", *RECIPE[:-2], "--epochs", "1", "--output", "run"]
+    starter = (
+        "import atexit, os, resource, subprocess, sys\n"
+        "used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])\n"
+        "said = lambda: print(server.process.pid, server.folder, used())\n"
+        "atexit.register(lambda: said())\n"
+        "from scalestudy import forkserver\n"
+        "server = forkserver.start(1)\n"
+        f"subprocess.run({job!r}, stdout=2, check=True)\n"
+        "said()\n"
+    )
+    output = subprocess.run([sys.executable, "-c", starter], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    (pid, folder, before), (_, _, after) = (line.split() for line in output.stdout.splitlines())
+    assert float(after) > float(before) + read_json(tmp_path / "run" / "run.json")["train_seconds"]
+    assert is_gone(int(pid))
+    assert not Path(folder).exists()
