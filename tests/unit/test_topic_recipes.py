@@ -581,6 +581,29 @@ def test_the_figure_of_recipes_holds_each_difference_and_its_runs(folder: Path) 
     assert drawing.narrow.rows == drawing.wide.rows
 
 
+def test_models_with_recipes_of_their_own_have_panels_of_their_own_lines(tmp_path: Path) -> None:
+    """CASES E235: each panel had a line for every recipe of every model, most of them empty."""
+    study = collected(
+        tmp_path,
+        models=("resnet18", "resnet50"),
+        inits=("none",),
+        fractions=("1",),
+        extra={
+            "dropout": {"model": ["resnet18"], "dropout": [0.1, 0.2]},
+            "longer": {"model": ["resnet50"], "epochs": [9]},
+        },
+    )
+    write_findings(study)
+    for sheet in (drawing := draw("recipes", Inputs(study))).wide, drawing.narrow:
+        assert sheet is not None
+        small, large = sheet.figure.axes
+        names = [[label.get_text() for label in axes.get_yticklabels()] for axes in (small, large)]
+        assert names == [["Adding dropout 0.1", "Adding dropout 0.2"], ["9 epochs"]]
+        assert small.get_position().y0 > large.get_position().y1
+        assert small.get_position().height > large.get_position().height
+        assert sheet.alt.startswith("2 panels with up to 2 lines")
+
+
 def test_accuracy_per_batch_size_has_a_line_for_each_and_test_and_training(folder: Path) -> None:
     drawing = draw("accuracy_by_batch_size", Inputs(folder))
     assert drawing.wide.title == "Accuracy at batch sizes 32, 64 and 128"
@@ -626,6 +649,30 @@ def test_where_each_recipe_has_its_own_model_the_first_screen_tells_the_best_and
     )
     assert "Figure 1. Accuracy against training time" in other
     assert "**The best result?**" not in reaches("resnet18")
+
+
+def test_where_recipes_are_compared_the_first_screen_tells_the_best_as_well(tmp_path: Path) -> None:
+    """CASES E236: a study of recipes and models named its best result further down only."""
+
+    def opening(longer: float) -> str:
+        page = rendered(
+            tmp_path / str(longer),
+            drawn=("recipes", "cost"),
+            models=("resnet18",),
+            inits=("none",),
+            fractions=("1",),
+            seeds=(0, 1),
+            extra={"longer": {"epochs": [9]}},
+            accuracy=lambda s: 0.8 + 0.01 * s["seed"] + longer * (s["epochs"] == 9),
+        )
+        return (page / "report.md").read_text(encoding="utf-8").partition("Contents:")[0]
+
+    better = opening(0.1)
+    assert "**Another recipe?** " in better
+    assert "**The best result?** The best test accuracy is 90.5 %: longer." in better
+    worse = opening(-0.1)
+    assert "**Another recipe?** " in worse
+    assert "**The best result?**" not in worse
 
 
 def test_where_recipes_share_one_training_set_size_the_first_figure_is_theirs_and_no_column_of_dots(

@@ -119,7 +119,7 @@ def _answers(page: Page) -> tuple[Answer, ...]:
         elif name == "recipes" and not any(each.balance for each in page.findings.recipes.recipes):
             question = OF_BEST
         found += [Answer(question, page.statement(each)) for each in answer[:1]]
-        if question == OF_PARTS and not _base_is_best(page):
+        if name == "recipes" and answer and answer != said.lead and not _base_is_best(page):
             found += [Answer(OF_BEST, page.statement(each)) for each in said.lead]
     return tuple(found[:MOST_ANSWERS])
 

@@ -144,13 +144,17 @@ class Sheet:
             unused.set_axis_off()
         return flat[:count]
 
-    def fitted(self, count: int, height: float, *, most: int = 4, width: float = style.WIDTH) -> list[Axes]:
-        """Make `count` panels whose margins follow from their labels: `settle` places them once these are set."""
+    def fitted(self, heights: Sequence[float], *, most: int = 4, width: float = style.WIDTH) -> list[Axes]:
+        """Make a panel of each height in inches, `most` side by side, those of one line as high as its highest.
+
+        Their margins follow from their labels: `settle` places them once these are set.
+        """
+        count = len(heights)
         columns = max(1, min(count, most, self.frame.most_columns))
-        lines = (count + columns - 1) // columns
-        self.figure.set_size_inches(min(width, self.frame.width), lines * height)
+        lines = [max(heights[start : start + columns]) for start in range(0, count, columns)]
+        self.figure.set_size_inches(min(width, self.frame.width), sum(lines))
         self.figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.05, wspace=0.03, hspace=0.04)
-        flat = list(self.figure.subplots(lines, columns, squeeze=False).flat)
+        flat = list(self.figure.subplots(len(lines), columns, squeeze=False, height_ratios=lines).flat)
         for unused in flat[count:]:
             unused.set_axis_off()
         return flat[:count]

@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class LinesPanel:
-    """A panel with its lines from top to bottom; panels side by side have lines of the same names."""
+    """A panel with its lines from top to bottom; panels whose lines have the same names stand side by side."""
 
     title: str
     lines: tuple[Line, ...]
@@ -67,12 +67,13 @@ class RowsFigure:
         """Return the drawing on a frame."""
         sheet = Sheet(self.title, frame=frame, alt=self.alt, caption=self.caption)
         sheet.record(self.records)
-        most = max(len(panel.lines) for panel in self.panels)
-        columns = min(self.columns, frame.most_columns, len(self.panels))
+        alike = len({tuple(line.name for line in panel.lines) for panel in self.panels}) == 1
+        columns = min(self.columns, frame.most_columns, len(self.panels)) if alike else 1
         room = 110 if frame.narrow else 190
         titles = self._titles(min(self.width, frame.width) * 72 / columns, room)
         around = _AROUND + (max(map(len, titles)) - 1) * style.TITLE * 1.2 / 72
-        flat = sheet.fitted(len(self.panels), most * _LINE + around, most=self.columns, width=self.width)
+        heights = [len(panel.lines) * _LINE + around for panel in self.panels]
+        flat = sheet.fitted(heights, most=columns, width=self.width)
         for place, (axes, panel) in enumerate(zip(flat, self.panels, strict=True)):
             self.x(axes)
             axes.grid(axis="x", visible=True)

@@ -120,19 +120,22 @@ def _recipes(inputs: Inputs) -> Picture:
         return Line(wording.capitalised(say.change(findings, names, recipe)), dots)
 
     left_out = len(tried) - len(shown)
+    panels = {kind: tuple(line(recipe, kind) for recipe in shown) for kind in kinds}
+    if sum(bool(each.dots) for lines in panels.values() for each in lines) * 2 <= len(kinds) * len(shown):
+        # Each kind has recipes of its own: empty lines would say nothing.
+        panels = {kind: tuple(each for each in lines if each.dots) for kind, lines in panels.items()}
+    most = max(map(len, panels.values()))
+    up_to = "" if len(set(map(len, panels.values()))) == 1 else "up to "
     return RowsFigure(
         title=f"Difference in {measure} by recipe",
         panels=tuple(
-            LinesPanel(
-                f"{names.model(kind[0])}, {names.short_init(kind[1])}",
-                tuple(line(recipe, kind) for recipe in shown),
-            )
-            for kind in kinds
+            LinesPanel(f"{names.model(model)}, {names.short_init(init)}", lines)
+            for (model, init), lines in panels.items()
         ),
         x=across,
         records=[_row(inputs, recipe, cell, found) for recipe, cell, found in compared],
         alt=(
-            f"{wording.counted(len(kinds), 'panel')} with {wording.counted(len(shown), 'line')} of points with bars, "
+            f"{wording.counted(len(kinds), 'panel')} with {up_to}{wording.counted(most, 'line')} of points with bars, "
             "around a vertical line at zero."
         ),
         caption=(
