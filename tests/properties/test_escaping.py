@@ -42,7 +42,7 @@ def seen(text: str) -> str:
 
 @given(ANY)
 def test_in_html_a_text_is_text_and_an_attribute_one_value(text: str) -> None:
-    page = render.environment().from_string('<p title="{{ x }}">{{ x }}</p>').render(x=text)
+    page = render.environment(render.templates()).from_string('<p title="{{ x }}">{{ x }}</p>').render(x=text)
     shown = Shown(page)
     assert shown.tags == ["p"]
     assert seen(shown.text) == seen(text)

@@ -106,7 +106,7 @@ def test_an_undefined_name_in_a_template_aborts_and_is_named(tmp_path: Path, nam
         html(report, folder)
     assert html(report)
     with pytest.raises(jinja2.UndefinedError, match="acc"):
-        environment().from_string("{{ cell.acc }}").render(cell=report)
+        environment(templates()).from_string("{{ cell.acc }}").render(cell=report)
 
 
 @pytest.mark.parametrize(

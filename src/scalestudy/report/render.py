@@ -7,6 +7,7 @@ import shutil
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -113,10 +114,14 @@ def templates() -> Path:
     raise UserError("the folder templates/ with report.html.j2 is not there; run from the project's folder")
 
 
-def environment(folder: Path | None = None) -> jinja2.Environment:
-    """Return the Jinja environment of the templates: HTML escaped by itself, an undefined name an error."""
+@cache
+def environment(folder: Path) -> jinja2.Environment:
+    """Return the Jinja environment of the templates: HTML escaped by itself, an undefined name an error.
+
+    One for each folder, which keeps the templates that it has compiled until their files change.
+    """
     found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.fspath(folder or templates())),
+        loader=jinja2.FileSystemLoader(os.fspath(folder)),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -65,10 +65,10 @@ def acquire_slot(
 ) -> Iterator[str]:
     """Hold one slot of one device while the block runs, and yield that device's name as given in `devices`.
 
-    Waits until a slot is free. Among those who wait for the same devices one at a time looks for a free slot,
-    so nobody who comes later can keep snatching it away from that one. Empty devices are preferred to devices
-    in use. `on_wait` is told who holds the slots, after a second and then every minute. `directory` holds the
-    lock files and must lie on a local disk; by default it is the user's own, one per host.
+    Waits until a slot is free. Of those who wait for the same devices the one who came first gets it: Snakemake
+    starts the longest runs first, and that order is kept. Empty devices are preferred to devices in use. `on_wait`
+    is told who holds the slots, after a second and then every minute. `directory` holds the lock files and must lie
+    on a local disk; by default it is the user's own, one per host.
 
     Raises ValueError where no slot can exist, UserError when the directory is another user's.
     """
@@ -84,11 +84,8 @@ def acquire_slot(
     ]
     queue = hashlib.sha256("\n".join(sorted(names.values())).encode()).hexdigest()[:12]
     waiting = _Waiting([path for _, path in slots], on_wait)
-    turn = _wait_for(lambda: _try_lock(folder / f"queue-{queue}.lock"), waiting)
-    try:
+    with _first_in(folder / f"queue-{queue}", waiting):
         device, slot = _wait_for(lambda: _try_slots(slots), waiting)
-    finally:
-        turn.release()
     try:
         yield device
     finally:
@@ -184,6 +181,39 @@ def _wait_for(attempt: Callable[[], _Result | None], waiting: _Waiting) -> _Resu
         waiting.remind()
         time.sleep(POLL_SECONDS)
     return result
+
+
+@contextmanager
+def _first_in(queue: Path, waiting: _Waiting) -> Iterator[None]:
+    """Wait in the queue until nobody is before this process, and stay its first while the block runs.
+
+    A place is a lock file named by the time of arrival: the lock of a process that was killed is free, and its place
+    is skipped.
+    """
+    queue.mkdir(exist_ok=True)
+    place = queue / f"{time.time_ns():020d}-{os.getpid()}.lock"
+    lock = _try_lock(place)
+    try:
+        _wait_for(lambda: None if any(map(_is_held, _before(place))) else place, waiting)
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+        place.unlink(missing_ok=True)
+
+
+def _before(place: Path) -> list[Path]:
+    """Return the places in the queue before this one, the first of them first."""
+    return sorted(other for other in place.parent.glob("*.lock") if other.name < place.name)
+
+
+def _is_held(path: Path) -> bool:
+    """Return whether a process that is alive holds this lock; where none does, its file goes."""
+    if (lock := _try_lock(path)) is None:
+        return True
+    lock.release()
+    path.unlink(missing_ok=True)
+    return False
 
 
 def _try_slots(slots: Sequence[tuple[str, Path]]) -> tuple[str, FileLock] | None:

@@ -14,7 +14,7 @@ NOTE = (
     "A reported number counts as one more run with this study's spread, its own being unknown: is it further away than "
     "runs of one setting lie apart here?"
 )
-HOLM = "p values are corrected (Holm) over all rows."
+HOLM = "The p values are corrected (Holm) over all rows."
 VERDICTS = {
     Standing.ABOVE: "▲ above",
     Standing.BELOW: "▼ below",
