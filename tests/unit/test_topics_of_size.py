@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made import Settings, made_findings
+from report_study import rendered
 from synthetic import collected
 
 from scalestudy.files import read_json
@@ -479,3 +480,21 @@ def test_figures_are_drawn_and_each_number_names_its_runs(tmp_path: Path) -> Non
                         assert set(cell.runs) <= runs
                         seen += 1
     assert seen >= 50
+
+
+@pytest.mark.parametrize(
+    ("varied", "main"),
+    [
+        ({"models": ("resnet18", "resnet50"), "inits": ("none",)}, "model_size"),
+        ({"models": ("resnet18",), "inits": ("none", "glyphs")}, "init_gain"),
+    ],
+    ids=["models", "weights"],
+)
+def test_on_one_training_set_size_the_main_figure_is_that_of_what_varies(
+    tmp_path: Path, varied: dict[str, tuple[str, ...]], main: str
+) -> None:
+    """CASES E240: accuracy against a single number of training images, a column of dots."""
+    page = rendered(tmp_path, drawn=("accuracy_by_size", main), fractions=("1",), seeds=(0, 1), **varied)
+    text = (page / "report.md").read_text(encoding="utf-8")
+    assert f"(figures/{main}.png)" in text.partition("Contents:")[0]
+    assert "accuracy_by_size" not in text

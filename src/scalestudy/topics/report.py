@@ -13,8 +13,8 @@ from scalestudy.topics.page import Page, data_link
 from scalestudy.topics.setup.say import problem
 
 # The main figure is the first of these that has something to show.
-HEROES = ("accuracy_by_size", "recipes", "learning_curves", "confusion")
-HEROES_OF_RECIPES = ("recipes", "cost", *HEROES)  # where several recipes share one training-set size
+HEROES = ("accuracy_by_size", "model_size", "init_gain", "learning_curves", "confusion")
+HEROES_OF_RECIPES = ("recipes", "cost")  # before them, where several recipes share one training-set size
 QUESTIONS = (
     ("limits", "Better than guessing?"),
     ("data_size", "More data?"),
@@ -36,13 +36,9 @@ def build(inputs: Inputs, drawn: Path) -> Report:
     page = Page(inputs, drawn)
     findings = inputs.findings
     setup = findings.setup
-    heroes = HEROES_OF_RECIPES if len(page.grid.fractions) == 1 < len(page.grid.groups) else HEROES
-    figures = (
-        block
-        for name in heroes
-        if not (name == "accuracy_by_size" and page.grid.base_at_one_point)
-        for block in page.figure(name)
-    )
+    of_recipes = len(page.grid.fractions) == 1 < len(page.grid.groups)
+    heroes = (*HEROES_OF_RECIPES, *HEROES) if of_recipes else HEROES
+    figures = (block for name in heroes for block in page.figure(name))
     hero = next((block for block in figures if isinstance(block, Figure)), None)
     sections = [topic.part("show").show(page) for topic in TOPICS]
     if hero is not None:

@@ -39,7 +39,7 @@ def show(page: Page) -> view.Section | None:
         "data-size",
         TITLE if len(page.grid.fractions) > 1 else TITLE_OF_ONE_SIZE,
         lead=None if lead is None else page.statement(lead),
-        figures=[] if page.grid.base_at_one_point else page.figure("accuracy_by_size"),
+        figures=page.figure("accuracy_by_size"),
         tables=[*_comparison(page), *_steps(page)],
         points=[page.statement(each) for each in said.points],
         details=[
