@@ -134,11 +134,10 @@ def test_figures_follow_from_the_plan_alone() -> None:
     assert "effective_data" not in planned(init=["none", "glyphs"], fraction=["1"])
     assert "init_gain" not in planned(init=["a", "b"], fraction=["1"])
     assert "init_side_by_side" not in planned(init=["none"], fraction=["1"])
-    # One point makes no line, and one measurement no curve.
-    assert not {"accuracy_by_size", "gap_by_size"} & set(
-        planned(init=["none"], fraction=["1"], seed=["0", "1"])
-    )
-    assert {"accuracy_by_size", "gap_by_size"} <= set(planned(model=["resnet18", "resnet50"], fraction=["1"]))
+    # Dots above one training-set size make no line, and one measurement no curve.
+    of_size = {"accuracy_by_size", "gap_by_size", "error_scaling"}
+    assert not of_size & set(planned(model=["resnet18", "resnet50"], fraction=["1"], seed=["0", "1"]))
+    assert of_size <= set(planned(model=["resnet18"], fraction=["1/2", "1"]))
     assert "learning_curves" not in planned(epochs=["1"], fraction=["1/2", "1"])
     assert "learning_curves" in planned(epochs=["1", "2"], fraction=["1/2", "1"])
 

@@ -45,11 +45,6 @@ class Planned:
         return len({Fraction(value) for value in self.values.get("fraction", ())})
 
     @property
-    def points(self) -> bool:
-        """Whether it has several points: models, initial weights or training-set sizes."""
-        return any(self.several(key) for key in ("model", "init", "fraction"))
-
-    @property
     def pretrained(self) -> bool:
         """Whether runs from scratch stand beside others."""
         return self.several("init") and "none" in self.values["init"]

@@ -15,7 +15,6 @@ from scalestudy.topics.data_size.find import Scaling
 from scalestudy.topics.data_size.say import unfitted
 from scalestudy.topics.inputs import Inputs, MissingDataError
 
-ONE_SIZE = "All runs train on the same number of images."
 NO_ERROR = "No series has a complete run with an error above zero."
 SIZE_CAPTION = (
     "Left: on the test images. Right: on the run's own training images, in evaluation mode. Both after the last epoch. "
@@ -41,8 +40,6 @@ class ErrorRow:
 
 def accuracy_by_size(inputs: Inputs) -> SeriesFigure:
     """Test and training accuracy against the number of training images: the main figure."""
-    if len(inputs.findings.grid.fractions) == 1:
-        raise MissingDataError(ONE_SIZE)  # one column of dots: the figures of what varies show more
     cells, primary = plot.base_cells(inputs), inputs.findings.grid.primary
     measures: tuple[Measure, ...] = (primary, "train_eval_accuracy")
     titles = [wording.capitalised(f"{MEASURES[measure]}, %") for measure in measures]

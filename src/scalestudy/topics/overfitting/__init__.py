@@ -12,7 +12,7 @@ def _curves(study: Planned) -> bool:
 TOPIC = Topic(
     "overfitting",
     (
-        FigureCard("gap_by_size", "Gap between training and test accuracy", lambda study: study.points),
+        FigureCard("gap_by_size", "Gap between training and test accuracy", lambda study: study.sizes > 1),
         FigureCard("learning_curves", "Learning curves", _curves),
     ),
 )
