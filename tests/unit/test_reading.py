@@ -6,7 +6,7 @@ import pytest
 from reading import MOST_IN_AN_ANSWER, MOST_WORDS, long_sentences, passages, word_count, words
 from sample_report import sample, write_sample
 
-PUBLISHED = sorted(Path(__file__).parents[2].glob("report/*/report.html"))
+PUBLISHED = ("cifar10-offline", "best", "best-final", "best-resnet", "best-longer")
 
 PAGE = """<!doctype html><html><head><title>No word</title><style>p {}</style></head><body>
 <nav><p>Not this</p></nav><h1>Four words, one — number 3.5</h1>
@@ -46,7 +46,8 @@ def test_the_samples_answers_are_as_short_as_answers_must_be(tmp_path: Path) -> 
     assert long_sentences(write_sample(tmp_path)) == []
 
 
-@pytest.mark.parametrize("published", PUBLISHED, ids=lambda page: page.parent.name)
-def test_a_published_page_is_short(published: Path) -> None:
+@pytest.mark.parametrize("study", PUBLISHED)
+def test_a_published_page_is_short(study: str) -> None:
+    published = Path(__file__).parents[2] / "report" / study / "report.html"
     assert word_count(published) <= MOST_WORDS
     assert long_sentences(published) == []
