@@ -474,6 +474,16 @@ def test_a_best_value_at_an_end_of_three_tried_is_warned_of_and_one_inside_is_no
         "The highest batch size of three tried, 128, has the highest mean in both comparisons: higher ones may do "
         "better still." in texts(at_end)
     )
+    held_out = found(
+        lambda s: -s["batch_size"] / 1000,
+        recipes=BATCHES,
+        models=("resnet18",),
+        validation=lambda s: s["batch_size"] / 1000,
+    )
+    # CASES E241: the best on the held-out images, told beside the test results of all other sentences.
+    assert any(
+        ", 128, has the highest mean on the held-out images in all " in text for text in texts(held_out)
+    )
     inside = found(lambda s: 0.1 * (s["batch_size"] == 64), recipes=BATCHES, models=("resnet18",))
     assert not inside.recipes.edges
 

@@ -324,6 +324,12 @@ def selection(findings: Findings, found: Best) -> list[Sentence]:
     return [Sentence(wording.sentence(text), Evidence(cells=(found.cell,)), (), ("best",))]
 
 
+def _where_selected(findings: Findings) -> str:
+    """Return on which images a setting is the best, where these are not the test images of all other sentences."""
+    rule = findings.recipes.selection
+    return " on the held-out images" if rule is not None and rule.images is Images.VALIDATION else ""
+
+
 def runner_up(findings: Findings, names: Names, found: Best) -> list[Sentence]:
     """How far the best is ahead of the next setting: a tie, a verdict, or one run each."""
     if found.runner_up is None:
@@ -334,10 +340,8 @@ def runner_up(findings: Findings, names: Names, found: Best) -> list[Sentence]:
         return []
     evidence = Evidence(differences=(grid.key(found.runner_up, found.cell),))
     if found.tied:
-        rule = findings.recipes.selection
-        where = " on the held-out images" if rule is not None and rule.images is Images.VALIDATION else ""
         equal = "setting equals" if len(found.tied) == 1 else "settings equal"
-        text = f"{wording.number_word(len(found.tied))} other {equal} it{where}"
+        text = f"{wording.number_word(len(found.tied))} other {equal} it{_where_selected(findings)}"
         return [Sentence(wording.sentence(text), Evidence(cells=(found.cell, *found.tied)), (), ("best",))]
     other = setting(findings, names, grid.cells[found.runner_up])
     text = {
@@ -404,15 +408,15 @@ def against(findings: Findings, names: Names, found: Recipe) -> str:
 def edges(findings: Findings, names: Names) -> list[Sentence]:
     """Which best values lie at an end of three or more that were tried; of two, either would."""
     found = [each for each in findings.recipes.edges if len(each.tried) > 2]
-    return [_edge(names, each) for each in found]
+    return [_edge(findings, names, each) for each in found]
 
 
-def _edge(names: Names, found: Edge) -> Sentence:
+def _edge(findings: Findings, names: Names, found: Edge) -> Sentence:
     beyond = "lower" if found.end is End.LOWEST else "higher"
     text = (
         f"the {found.end} {names.setting(found.setting)} of {wording.number_word(len(found.tried))} tried, "
-        f"{_number(found.value)}, has the highest mean in {share_of(len(found.cells), found.points, 'comparison')}: "
-        f"{beyond} ones may do better still"
+        f"{_number(found.value)}, has the highest mean{_where_selected(findings)} in "
+        f"{share_of(len(found.cells), found.points, 'comparison')}: {beyond} ones may do better still"
     )
     return Sentence(wording.sentence(text), Evidence(cells=found.cells), ("recipes",), ("recipes",))
 
