@@ -67,7 +67,9 @@ def test_every_link_of_a_document_leads_to_a_file_and_a_heading_that_are_there(d
 
 @pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="no git checkout")
 def test_what_the_documents_link_to_is_in_the_repository_and_not_only_on_this_machine() -> None:
-    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
+    listing = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.splitlines()
     if "README.md" not in listing:
         pytest.skip("git does not answer for this checkout (another user's?)")
     tracked = {(ROOT / line).resolve() for line in listing}
