@@ -107,7 +107,7 @@ def test_a_waiting_job_that_is_killed_does_not_hold_up_those_behind_it(start: St
     assert periods(second)[0] == "0"
 
 
-def test_who_came_first_gets_the_next_free_slot(start: Start) -> None:
+def test_who_came_first_gets_the_next_free_slot(start: Start, tmp_path: Path) -> None:
     """CASES E239: chance decided, and the longest run, which Snakemake had started first, trained last and alone."""
     holder = start(devices="0", seconds=60)
     assert line_from(holder).startswith("got")
@@ -119,6 +119,7 @@ def test_who_came_first_gets_the_next_free_slot(start: Start) -> None:
     holder.kill()
     begins = [periods(job)[1] for job in waiting]
     assert begins == sorted(begins)
+    assert not list(tmp_path.glob("queue-*/*"))
 
 
 def test_waiting_for_a_busy_device_does_not_hold_up_a_job_that_may_use_another(start: Start) -> None:

@@ -30,6 +30,7 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from scalestudy.errors import UserError
+from scalestudy.files import is_locked
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 1.0
@@ -187,33 +188,24 @@ def _wait_for(attempt: Callable[[], _Result | None], waiting: _Waiting) -> _Resu
 def _first_in(queue: Path, waiting: _Waiting) -> Iterator[None]:
     """Wait in the queue until nobody is before this process, and stay its first while the block runs.
 
-    A place is a lock file named by the time of arrival: the lock of a process that was killed is free, and its place
-    is skipped.
+    A place is a lock file named by the time of arrival: that of a process that was killed is not locked, and skipped.
     """
     queue.mkdir(exist_ok=True)
     place = queue / f"{time.time_ns():020d}-{os.getpid()}.lock"
-    lock = _try_lock(place)
+    lock = _wait_for(lambda: _try_lock(place), waiting)
     try:
-        _wait_for(lambda: None if any(map(_is_held, _before(place))) else place, waiting)
+        _wait_for(lambda: None if any(map(is_locked, _before(place))) else place, waiting)
+        for left in _before(place):
+            left.unlink(missing_ok=True)
         yield
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
         place.unlink(missing_ok=True)
 
 
 def _before(place: Path) -> list[Path]:
-    """Return the places in the queue before this one, the first of them first."""
-    return sorted(other for other in place.parent.glob("*.lock") if other.name < place.name)
-
-
-def _is_held(path: Path) -> bool:
-    """Return whether a process that is alive holds this lock; where none does, its file goes."""
-    if (lock := _try_lock(path)) is None:
-        return True
-    lock.release()
-    path.unlink(missing_ok=True)
-    return False
+    """Return the places in the queue before this one."""
+    return [other for other in place.parent.glob("*.lock") if other.name < place.name]
 
 
 def _try_slots(slots: Sequence[tuple[str, Path]]) -> tuple[str, FileLock] | None:
